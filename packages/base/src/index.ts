@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+export { AssertionError, assert, unreachable } from "./assert.ts";
+export type { CancelTimer, Clock } from "./clock.ts";
+export { createManualClock, type ManualClock } from "./manual-clock.ts";
+export { createPrng, type Prng } from "./prng.ts";
