@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { defineConfig } from "vitest/config";
+/** How the tests of all packages run: one vitest at the root, no build before it. */
+
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // Tests run from source, without a build: packages resolve through their "@conclave/source" condition.
 const conditions = ["@conclave/source"];
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
@@ -13,3 +15,5 @@ export default defineConfig({
     testTimeout: 30_000,
   },
 });
+
+export default config;
