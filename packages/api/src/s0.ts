@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dialect S0, atomix.election.LeaderElectionService, with the session, metadata and controller services
- * that its unmodified clients call first.
+ * Dialect S0, atomix.election.LeaderElectionService, with the session, metadata and controller
+ * services that its unmodified clients call first.
  *
- * A list of names and nothing else: the dialects reuse each other's names, so each has its own door.
+ * A list of names and nothing else: the dialects reuse each other's names, so each has its own
+ * door.
  */
 
 export {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dialect S1, atomix.multiraft.election.v1: the messages of the election state machine, and the services
- * beside it. A node's own `WatchRequest` is called `NodeWatchRequest` here, since the election has one too.
+ * Dialect S1, atomix.multiraft.election.v1: the messages of the election state machine, and the
+ * services beside it. A node's own `WatchRequest` is called `NodeWatchRequest` here, since the
+ * election has one too.
  *
- * A list of names and nothing else: the dialects reuse each other's names, so each has its own door.
+ * A list of names and nothing else: the dialects reuse each other's names, so each has its own
+ * door.
  */
 
 export {

@@ -2,7 +2,8 @@
 /**
  * Dialect S2, atomix.election.v1.LeaderElection.
  *
- * A list of names and nothing else: the dialects reuse each other's names, so each has its own door.
+ * A list of names and nothing else: the dialects reuse each other's names, so each has its own
+ * door.
  */
 
 export {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dialect S3, atomix.runtime.election.v1: LeaderElections and the data plane LeaderElection, and the
- * runtime's identifiers.
+ * Dialect S3, atomix.runtime.election.v1: LeaderElections and the data plane LeaderElection, and
+ * the runtime's identifiers.
  *
- * A list of names and nothing else: the dialects reuse each other's names, so each has its own door.
+ * A list of names and nothing else: the dialects reuse each other's names, so each has its own
+ * door.
  */
 
 export {

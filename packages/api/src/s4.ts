@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dialect S4, atomix.primitive.leader.LeaderLatchService, and the life cycle that its primitives share.
+ * Dialect S4, atomix.primitive.leader.LeaderLatchService, and the life cycle that its primitives
+ * share.
  *
- * A list of names and nothing else: the dialects reuse each other's names, so each has its own door.
+ * A list of names and nothing else: the dialects reuse each other's names, so each has its own
+ * door.
  */
 
 export {
