@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+export type {
+  Cause,
+  Change,
+  Placed,
+  SessionEnded,
+  SessionOpened,
+  StreamMessage,
+} from "./change.ts";
+export type {
+  AdminCommand,
+  AdminOptions,
+  CandidateCommand,
+  CloseSession,
+  Command,
+  CommandId,
+  Delete,
+  Enter,
+  ExpiredSession,
+  ExpireSessions,
+  LogEntry,
+  Metadata,
+  OpenSession,
+  RaiseLevel,
+  SessionCommand,
+  SessionId,
+  Steer,
+  UpdateMetadata,
+  Withdraw,
+} from "./command.ts";
+export type {
+  AcknowledgeS0,
+  AcknowledgeS1,
+  CallOrder,
+  DialectCall,
+  DialectCommand,
+  DialectOperation,
+  OpenIndexedSession,
+  RestoredParticipant,
+  RestoreLatch,
+} from "./dialect-command.ts";
+export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
+export type { Applied, DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
+export type {
+  CandidacyView,
+  CandidateView,
+  ElectionView,
+  FenceView,
+  SessionView,
+  TermView,
+} from "./view.ts";

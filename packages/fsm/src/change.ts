@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The difference that one command made to one election. Types only. */
+
+import type { SessionId } from "./command.ts";
+import type { PrimitiveKey } from "./key.ts";
+import type { CandidateView, TermView } from "./view.ts";
+
+export type Cause =
+  | "entered"
+  /** A waiting candidate left of its own will. */
+  | "withdrawn"
+  /** The leader left of its own will. */
+  | "resigned"
+  | "expired"
+  | "disconnected"
+  | "anointed"
+  | "promoted"
+  | "demoted"
+  | "evicted"
+  | "deleted"
+  | "metadata"
+  | "restored";
+
+export interface Change {
+  /** The partition's revision that this change is. */
+  readonly revision: bigint;
+  /** The election's revision before, 0 if this is its first change since its creation. */
+  readonly previousRevision: bigint;
+  readonly key: PrimitiveKey;
+  readonly term: bigint;
+  readonly leaderBefore?: CandidateView;
+  readonly leader?: CandidateView;
+  readonly cause: Cause;
+  readonly reason: string;
+  readonly timeMs: number;
+  /**
+   * The new list is the old one without `left` and `moved`, into which `moved` and `joined` are then
+   * put at their positions, lowest first. Position 0 is the leader's.
+   */
+  readonly joined: readonly Placed[];
+  readonly left: readonly string[];
+  readonly moved: readonly Placed[];
+  /** Candidates that kept their place and have new metadata, or a new session. */
+  readonly updated: readonly CandidateView[];
+}
+
+export interface Placed {
+  readonly candidate: CandidateView;
+  readonly position: number;
+}
+
+export interface SessionOpened {
+  readonly sessionId: SessionId;
+  readonly ttlMs: number;
+  readonly graceMs: number;
+}
+
+export interface SessionEnded {
+  readonly sessionId: SessionId;
+  readonly cause: "closed" | "expired" | "disconnected";
+}
+
+/** A message of an S0 event stream; `responseId` counts from 1 without gaps. */
+export interface StreamMessage {
+  readonly sessionId: SessionId;
+  readonly streamId: number;
+  readonly responseId: number;
+  /** The `index` of the command that caused it. */
+  readonly index: bigint;
+  readonly type: "open" | "event" | "close";
+  /** Present in, and only in, an event. */
+  readonly term?: TermView;
+}
