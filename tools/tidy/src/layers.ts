@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The layer table: which part of the workspace may import which. This file is data; `imports.ts`
+ * enforces it, and docs/architecture.md explains it.
+ *
+ * An import goes to a lower layer only. `import type` counts: a type is knowledge too.
+ */
+
+/** A part of the workspace with one set of rights. */
+export interface Zone {
+  readonly name: string;
+  /** Which files belong to it. The first zone in the table that fits a file has it. */
+  readonly files: RegExp;
+  /** The zones that its files may import, besides their own. */
+  readonly zones: readonly string[];
+  /** The third-party packages that its files may import at run time. */
+  readonly packages: readonly string[];
+  /** Whether `node:` modules and the machine's clock, chance and timers may be used. */
+  readonly machine: Machine;
+}
+
+/** `none`: pure. `globals`: timers and clocks of any JavaScript runtime. `node`: all of Node. */
+export type Machine = "none" | "globals" | "node";
+
+const PROTOBUF = "@bufbuild/protobuf";
+const CONNECT = "@connectrpc/connect";
+const RAFT = ["raft/ids", "raft/core", "raft/store", "raft/memory", "raft"];
+const SERVER = ["server/wire", "server/replica", "server/rpc", "server", "server/node"];
+const CLIENT = ["client/node", "client/web", "client/door", "client"];
+const BELOW_SERVER = ["base", "api", "fsm", ...RAFT];
+const EVERYTHING = [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing", "testing/world", "daemon"];
+
+/** The table, from the floor up; within a package its particular folders come before the rest. */
+export const ZONES: readonly Zone[] = [
+  zone("base", /^packages\/base\//, [], []),
+  zone("api", /^packages\/api\//, [], [PROTOBUF]),
+  zone("fsm", /^packages\/fsm\//, ["base", "api"], [PROTOBUF]),
+
+  zone("raft/ids", /^packages\/raft\/src\/ids\.ts$/, [], []),
+  zone("raft/core", /^packages\/raft\/src\/(core|quorum|log)\//, ["base", "raft/ids"], []),
+  zone("raft/store", /^packages\/raft\/src\/store\//, ["base", "raft/ids", "raft/core"], []),
+  zone("raft/memory", /^packages\/raft\/src\/memory\//, ["base", ...RAFT], []),
+  zone("raft", /^packages\/raft\//, ["base", "raft/ids", "raft/core", "raft/store"], []),
+
+  zone(
+    "client/node",
+    /^packages\/client\/src\/node[^/]*\.ts$/,
+    ["base", "api", ...CLIENT],
+    [PROTOBUF, CONNECT, "@connectrpc/connect-node"],
+    "node",
+  ),
+  zone(
+    "client/web",
+    /^packages\/client\/src\/web[^/]*\.ts$/,
+    ["base", "api", ...CLIENT],
+    [PROTOBUF, CONNECT, "@connectrpc/connect-web"],
+    "globals",
+  ),
+  zone("client/door", /^packages\/client\/src\/index\.ts$/, CLIENT, []),
+  zone("client", /^packages\/client\//, ["base", "api"], [PROTOBUF, CONNECT]),
+
+  zone("server/wire", /^packages\/server\/src\/wire\//, BELOW_SERVER, [PROTOBUF, CONNECT]),
+  zone(
+    "server/replica",
+    /^packages\/server\/src\/replica\//,
+    [...BELOW_SERVER, "server/wire"],
+    [PROTOBUF, "@noble/hashes"],
+  ),
+  zone(
+    "server/rpc",
+    /^packages\/server\/src\/rpc\//,
+    [...BELOW_SERVER, "server/wire", "server/replica"],
+    [PROTOBUF, CONNECT],
+  ),
+  zone(
+    "server/node",
+    /^packages\/server\/src\/node\//,
+    [...BELOW_SERVER, ...SERVER],
+    [PROTOBUF, CONNECT, "@connectrpc/connect-node", "@noble/hashes"],
+    "node",
+  ),
+  zone(
+    "server",
+    /^packages\/server\//,
+    [...BELOW_SERVER, "server/wire", "server/replica", "server/rpc"],
+    [PROTOBUF, CONNECT],
+  ),
+
+  zone(
+    "testing/world",
+    /^packages\/testing\/src\/world\//,
+    [...BELOW_SERVER, "server/wire", "server/replica", "server/rpc", "server", "client"],
+    [PROTOBUF, CONNECT],
+  ),
+  zone(
+    "testing/process",
+    /^packages\/testing\/src\/(cluster|main)/,
+    [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing/world", "testing"],
+    [PROTOBUF, CONNECT],
+    "node",
+  ),
+  zone(
+    "testing",
+    /^packages\/testing\//,
+    [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing/world", "testing/process"],
+    [PROTOBUF, CONNECT],
+  ),
+
+  zone("daemon", /^apps\/server\//, ["base", ...SERVER], ["pino", "zod"], "node"),
+  zone(
+    "cli",
+    /^apps\/cli\//,
+    ["base", ...CLIENT, "daemon"],
+    ["cli-table3", "commander", "picocolors"],
+    "node",
+  ),
+  zone("console", /^apps\/console\//, CLIENT, ["preact", "uplot", "vite"], "globals"),
+  zone("examples", /^examples\//, CLIENT, []),
+  zone("bench", /^bench\//, EVERYTHING, ["tinybench"], "node"),
+  zone("smoke", /^tools\/smoke\//, [], [], "node"),
+  zone("tools", /^tools\//, EVERYTHING, ["typescript"], "node"),
+  zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vitest"], "node"),
+];
+
+/**
+ * What a spec may import beyond the rights of the file it stands beside. Specs of the apps drive
+ * whole processes, and so speak to them with the SDK and with foreign clients.
+ */
+export const SPEC_PACKAGES: readonly string[] = ["vitest", "fast-check"];
+const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
+const OUR_CLIENTS = [PROTOBUF, CONNECT, "@connectrpc/connect-node"];
+export const APP_SPEC_ZONES: readonly string[] = EVERYTHING;
+export const APP_SPEC_PACKAGES: readonly string[] = [...OUR_CLIENTS, ...FOREIGN_CLIENTS];
+
+/** A zone that sees a package only through some of its doors: not all of a wire is its business. */
+export const DOORS: Readonly<Record<string, readonly string[]>> = {
+  "fsm>api": ["@conclave/api/s1", "@conclave/api/log"],
+};
+
+/** The zone that has a file, if any has. */
+export function zoneOf(path: string): Zone | undefined {
+  return ZONES.find((candidate) => candidate.files.test(path));
+}
+
+function zone(
+  name: string,
+  files: RegExp,
+  zones: readonly string[],
+  packages: readonly string[],
+  machine: Machine = "none",
+): Zone {
+  return { name, files, zones, packages, machine };
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from "vitest";
+import { checkExactVersions, checkOneVersion } from "./manifests.ts";
+import type { Tree } from "./tree.ts";
+
+function manifests(...contents: readonly object[]): Tree {
+  return new Map(
+    contents.map((content, index) => [`packages/p${index}/package.json`, JSON.stringify(content)]),
+  );
+}
+
+describe("the version of a dependency", () => {
+  it.each(["1.2.3", "1.2.3-rc.1", "npm:typescript@7.0.2", "npm:@a/b@1.0.0"])(
+    "is right when it is exact: %s",
+    (version) => {
+      expect(checkExactVersions(manifests({ dependencies: { a: version } }))).toEqual([]);
+    },
+  );
+
+  it.each(["^1.2.3", "~1.2.3", "latest", "*", "1.2", ">=1.0.0", "npm:a@^1.0.0"])(
+    "is refused when it is a range: %s",
+    (version) => {
+      expect(checkExactVersions(manifests({ devDependencies: { a: version } }))).toHaveLength(1);
+    },
+  );
+
+  it("is the workspace's for our own packages", () => {
+    const ours = (version: string): Tree =>
+      manifests({ dependencies: { "@conclave/base": version } });
+
+    expect(checkExactVersions(ours("workspace:*"))).toEqual([]);
+    expect(checkExactVersions(ours("0.1.0"))).toHaveLength(1);
+  });
+});
+
+describe("the version of our packages", () => {
+  it("is the same for all", () => {
+    const a = { name: "@conclave/a", version: "0.1.0" };
+
+    expect(checkOneVersion(manifests(a, { name: "@conclave/b", version: "0.1.0" }))).toEqual([]);
+    expect(checkOneVersion(manifests(a, { name: "@conclave/b", version: "0.2.0" }))).toHaveLength(
+      1,
+    );
+    expect(checkOneVersion(manifests(a, { name: "other", version: "9.0.0" }))).toEqual([]);
+  });
+});
