@@ -6,14 +6,7 @@
 
 import ts from "typescript";
 import { findCycles } from "./cycles.ts";
-import {
-  APP_SPEC_PACKAGES,
-  APP_SPEC_ZONES,
-  DOORS,
-  SPEC_PACKAGES,
-  type Zone,
-  zoneOf,
-} from "./layers.ts";
+import { DOORS, SPEC_RIGHTS, type SpecRights, type Zone, zoneOf } from "./layers.ts";
 import { listPackages, type WorkspacePackage } from "./packages.ts";
 import { isSpec, lineOf, nodesOf, sources, type Tree, type Violation } from "./tree.ts";
 
@@ -145,17 +138,17 @@ function refusalOfZone(
 ): string | undefined {
   if (to === undefined) return `${specifier} belongs to no zone of tools/tidy/src/layers.ts`;
   const isOwnTest = isSpec(path) && from.name.split("/")[0] === to.name.split("/")[0];
-  const isAppTest = isSpec(path) && path.startsWith("apps/") && APP_SPEC_ZONES.includes(to.name);
-  if (from.name === to.name || from.zones.includes(to.name) || isOwnTest || isAppTest) {
-    return undefined;
-  }
+  const allowed = [from.name, ...from.zones, ...specRightsOf(path).flatMap(({ zones }) => zones)];
+  if (isOwnTest || allowed.includes(to.name)) return undefined;
   return `${from.name} may not import ${to.name} (${specifier})`;
 }
 
 function packagesFor(path: string, zone: Zone): readonly string[] {
-  if (!isSpec(path)) return zone.packages;
-  const beyond = path.startsWith("apps/") ? APP_SPEC_PACKAGES : [];
-  return [...zone.packages, ...SPEC_PACKAGES, ...beyond];
+  return [...zone.packages, ...specRightsOf(path).flatMap(({ packages }) => packages)];
+}
+
+function specRightsOf(path: string): readonly SpecRights[] {
+  return isSpec(path) ? SPEC_RIGHTS.filter(({ files }) => files.test(path)) : [];
 }
 
 function isRelative(specifier: string): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The layer table: which part of the workspace may import which. This file is data; `imports.ts`
- * enforces it, and docs/architecture.md explains it.
+ * enforces it, and docs/ARCHITECTURE.md explains it.
  *
  * An import goes to a lower layer only. `import type` counts: a type is knowledge too.
  */
@@ -24,6 +24,7 @@ export type Machine = "none" | "globals" | "node";
 
 const PROTOBUF = "@bufbuild/protobuf";
 const CONNECT = "@connectrpc/connect";
+const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
 const RAFT = ["raft/ids", "raft/core", "raft/store", "raft/memory", "raft"];
 const SERVER = ["server/wire", "server/replica", "server/rpc", "server", "server/node"];
 const CLIENT = ["client/node", "client/web", "client/door", "client"];
@@ -31,7 +32,7 @@ const BELOW_SERVER = ["base", "api", "fsm", ...RAFT];
 const EVERYTHING = [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing", "testing/world", "daemon"];
 
 /** The table, from the floor up; within a package its particular folders come before the rest. */
-export const ZONES: readonly Zone[] = [
+const ZONES: readonly Zone[] = [
   zone("base", /^packages\/base\//, [], []),
   zone("api", /^packages\/api\//, [], [PROTOBUF]),
   zone("fsm", /^packages\/fsm\//, ["base", "api"], [PROTOBUF]),
@@ -122,15 +123,27 @@ export const ZONES: readonly Zone[] = [
   zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vitest"], "node"),
 ];
 
-/**
- * What a spec may import beyond the rights of the file it stands beside. Specs of the apps drive
- * whole processes, and so speak to them with the SDK and with foreign clients.
- */
-export const SPEC_PACKAGES: readonly string[] = ["vitest", "fast-check"];
-const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
-const OUR_CLIENTS = [PROTOBUF, CONNECT, "@connectrpc/connect-node"];
-export const APP_SPEC_ZONES: readonly string[] = EVERYTHING;
-export const APP_SPEC_PACKAGES: readonly string[] = [...OUR_CLIENTS, ...FOREIGN_CLIENTS];
+/** What the specs of some folders may import beyond the rights of the files they stand beside. */
+export interface SpecRights {
+  readonly files: RegExp;
+  readonly zones: readonly string[];
+  readonly packages: readonly string[];
+}
+
+/** Specs of servers speak to them over the wire, with our SDK and with clients that others wrote. */
+export const SPEC_RIGHTS: readonly SpecRights[] = [
+  { files: /./, zones: [], packages: ["vitest", "fast-check"] },
+  {
+    files: /^packages\/(server|testing)\//,
+    zones: CLIENT,
+    packages: [PROTOBUF, CONNECT, "@connectrpc/connect-node", ...FOREIGN_CLIENTS],
+  },
+  {
+    files: /^apps\//,
+    zones: EVERYTHING,
+    packages: [PROTOBUF, CONNECT, "@connectrpc/connect-node", ...FOREIGN_CLIENTS],
+  },
+];
 
 /** A zone that sees a package only through some of its doors: not all of a wire is its business. */
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
