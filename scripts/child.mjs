@@ -3,7 +3,9 @@
  * Running a tool as a child process: signals go on to it, it is waited for, its code is ours.
  *
  * Each child has a process group of its own. A terminal's Ctrl-C would otherwise reach it beside the
- * copy that we pass on, and a program that takes the second one as "now" would not stop cleanly.
+ * copy that we pass on, and a program that takes the second one as "now" would not stop cleanly. For
+ * the same reason package.json says `exec`: the shell that npm starts would die of the signal, and
+ * leave us and our child behind.
  */
 
 import { spawn } from "node:child_process";
@@ -18,6 +20,11 @@ const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** @type {NodeJS.Signals | undefined} Once we are told to stop, nothing new is started. */
 let stoppedBy;
+
+/** The exit code for having been told to stop, if we have been. */
+export function stopCode() {
+  return stoppedBy === undefined ? undefined : codeOf(stoppedBy);
+}
 
 /**
  * Runs a command on our own stdin, stdout and stderr and waits for its end.

@@ -8,7 +8,7 @@
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { runCaptured } from "./child.mjs";
+import { runCaptured, stopCode } from "./child.mjs";
 import { generatedCodeDiffers } from "./generated.mjs";
 import { withScratchFolder } from "./scratch.mjs";
 
@@ -42,6 +42,8 @@ export async function verify(env, args) {
       return 2;
     }
     const failed = await runSteps(steps.filter((step) => !except.includes(step.name)));
+    const stopped = stopCode();
+    if (stopped !== undefined) return stopped;
     process.stdout.write(failed.length === 0 ? "verified\n" : `FAILED: ${failed.join(", ")}\n`);
     return failed.length === 0 ? 0 : 1;
   });
@@ -138,6 +140,7 @@ async function runSteps(steps) {
   /** @type {string[]} */
   const failed = [];
   while (waiting.size + running.size > 0) {
+    if (stopCode() !== undefined) waiting.clear();
     for (const step of waiting) {
       if (!mayStart(step, waiting, running)) continue;
       waiting.delete(step);
@@ -176,6 +179,7 @@ async function report(step, blocker) {
     blocker === undefined
       ? await step.run()
       : { code: 1, output: `not run: ${blocker} failed before it` };
+  if (stopCode() !== undefined) return false;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   const line = `${step.name.padEnd(16)}${code === 0 ? "ok" : "FAILED"}  ${seconds} s\n`;
   process.stdout.write(code === 0 ? line : `${line}${output.trimEnd()}\n`);
