@@ -14,6 +14,8 @@ export type DialectCommand = OpenIndexedSession | DialectCall | AcknowledgeS0 | 
 /** Opens a session whose id is the partition's `index`, as clients of S0 and S1 expect. */
 export interface OpenIndexedSession {
   readonly kind: "open-indexed-session";
+  /** Which order of calls the session keeps; a call of another order is refused. */
+  readonly dialect: "s0" | "s1";
   readonly ttlMs: number;
   readonly principal?: string;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { apply } from "./apply.ts";
 export type {
   Cause,
   Change,
@@ -39,8 +40,35 @@ export type {
   RestoredParticipant,
   RestoreLatch,
 } from "./dialect-command.ts";
+export {
+  createHistory,
+  type History,
+  type HistoryOptions,
+  type ResumeQuery,
+  type Resumption,
+  recordChanges,
+  resume,
+} from "./history.ts";
 export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
+export { createPartition, type PartitionState } from "./partition.ts";
+export { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
+export {
+  checkFence,
+  createdPrimitive,
+  createdPrimitives,
+  hasCreated,
+  hasSession,
+  type ListQuery,
+  listKeys,
+  officeRevisionOf,
+  type SessionLease,
+  sessionOf,
+  sessions,
+  streamMessages,
+  unchangedSince,
+  viewOf,
+} from "./read.ts";
 export type { Applied, DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
 export type {
   CandidacyView,
