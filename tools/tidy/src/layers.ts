@@ -57,7 +57,7 @@ const ZONES: readonly Zone[] = [
     [PROTOBUF, CONNECT, "@connectrpc/connect-web"],
     "globals",
   ),
-  zone("client/door", /^packages\/client\/src\/index\.ts$/, CLIENT, []),
+  zone("client/door", /^packages\/client\/src\/index\.ts$/, ["base", "api", ...CLIENT], []),
   zone("client", /^packages\/client\//, ["base", "api"], [PROTOBUF, CONNECT]),
 
   zone("server/wire", /^packages\/server\/src\/wire\//, BELOW_SERVER, [PROTOBUF, CONNECT]),
@@ -148,6 +148,7 @@ export const SPEC_RIGHTS: readonly SpecRights[] = [
 /** A zone that sees a package only through some of its doors: not all of a wire is its business. */
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   "fsm>api": ["@conclave/api/s1", "@conclave/api/log"],
+  "server/replica>api": ["@conclave/api/s1", "@conclave/api/log"],
 };
 
 /** The zone that has a file, if any has. */
