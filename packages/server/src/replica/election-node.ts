@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * All partitions of one node behind one door: what the services call.
+ *
+ * It routes by the home of a name, ticks the partitions, and begins and ends watches. It knows
+ * nothing of sockets, messages or disks.
  */
 
-import type { Clock } from "@conclave/base";
+import { assert, type Clock } from "@conclave/base";
+import type { PrimitiveKey } from "@conclave/fsm";
+import { LoopWatch } from "./loop-watch.ts";
+import { PartitionReplica } from "./partition-replica.ts";
 import type { OpenLog } from "./replicated-log.ts";
+import { homeOf } from "./routing.ts";
+import { type ResumePoint, Watch } from "./watch.ts";
+import type { WatchTarget } from "./watch-index.ts";
 
 /** Who this cluster is, as clients are told it. */
 export interface ClusterIdentity {
@@ -22,22 +31,173 @@ export interface ElectionNodeOptions {
   readonly clock: Clock;
   /** Called once for each partition, 1 to N, before `createElectionNode` returns. */
   readonly openLog: OpenLog;
+  /**
+   * A partition can go on no more: its log failed, or holds what this version does not understand.
+   * The process should say so and exit; until then the partition answers nothing new.
+   */
+  readonly failed: (detail: string) => void;
+}
+
+export interface WatchRequestOptions {
+  readonly target: WatchTarget;
+  readonly resume: ResumePoint | undefined;
+  readonly ready: () => void;
 }
 
 export interface ElectionNode {
   readonly cluster: ClusterIdentity;
+  readonly partitions: readonly PartitionReplica[];
+  /** By its number, 1 to N. */
+  partition(number: number): PartitionReplica;
+  homeOf(key: PrimitiveKey): PartitionReplica;
+  /**
+   * When a request gives up, on the monotonic clock.
+   *
+   * @param timeoutMs its deadline, if it has one; without one, and at most, 5 s, which is longer
+   *   than any election of a Raft leader should take (semantics A5).
+   */
+  giveUpAtMs(timeoutMs?: number): number;
+  watch(options: WatchRequestOptions): Watch;
+  unwatch(watch: Watch): void;
+  /** Unique in this process; names an Attach stream towards the partitions. */
+  nextAttachmentId(): number;
   /** Partitions of which this node knows no leader: what `/readyz` shows. Empty when ready. */
   leaderlessPartitions(): readonly number[];
+  /** Calls `listener` when the graceful stop begins, or now if it has. Returns what ends that. */
+  onShutdown(listener: () => void): () => void;
   /**
    * Begins a graceful stop: new commands are refused with SHUTTING_DOWN, every stream is told why
    * and ends. Sessions live on by their TTL. Idempotent.
    */
   beginShutdown(): void;
-  /** Resolves when no command awaits its answer any more. The logs are stopped after it, by their owner. */
+  /**
+   * Resolves when no command awaits its answer any more, which patience bounds to 5 s, and no timer
+   * is left. The logs are stopped after it, by their owner.
+   */
   drained(): Promise<void>;
 }
 
-/** Opens every partition. Its `LogListener`s are complete when this returns, so the engine may start. */
-export function createElectionNode(_options: ElectionNodeOptions): ElectionNode {
-  throw new Error("not written yet");
+const PATIENCE_MS = 5_000;
+/** How often an idle watch is told how far nothing was missed. */
+const PROGRESS_EVERY_MS = 10_000;
+
+/** Opens every partition. Its listeners are complete when this returns, so the engine may start. */
+export function createElectionNode(options: ElectionNodeOptions): ElectionNode {
+  const { cluster } = options;
+  assert(cluster.clusterId.length === 32, "a cluster id has 32 bytes");
+  return new OpenElectionNode(options);
+}
+
+class OpenElectionNode implements ElectionNode {
+  readonly cluster: ClusterIdentity;
+  readonly partitions: readonly PartitionReplica[];
+  readonly #clock: Clock;
+  readonly #loop: LoopWatch;
+  readonly #watches = new Set<Watch>();
+  readonly #shutdownListeners = new Set<() => void>();
+  #isShuttingDown = false;
+  #drained: (() => void)[] = [];
+  #lastAttachmentId = 0;
+  #nextProgressMs: number;
+
+  constructor({ cluster, clock, openLog, failed }: ElectionNodeOptions) {
+    this.cluster = cluster;
+    this.#clock = clock;
+    this.#loop = new LoopWatch(clock);
+    const { partitionCount } = cluster;
+    this.partitions = Array.from(
+      { length: partitionCount },
+      (_, i) =>
+        new PartitionReplica({
+          number: i + 1,
+          partitionCount,
+          clock,
+          loop: this.#loop,
+          openLog,
+          failed,
+        }),
+    );
+    this.#nextProgressMs = clock.monotonicMs() + PROGRESS_EVERY_MS;
+    this.#loop.onTick(() => this.#tick());
+    this.#loop.start();
+  }
+
+  partition(number: number): PartitionReplica {
+    const partition = this.partitions[number - 1];
+    assert(partition !== undefined, "a partition is 1 to N");
+    return partition;
+  }
+
+  homeOf(key: PrimitiveKey): PartitionReplica {
+    return this.partition(homeOf(key.name, this.cluster.partitionCount));
+  }
+
+  giveUpAtMs(timeoutMs: number = PATIENCE_MS): number {
+    return this.#clock.monotonicMs() + Math.min(timeoutMs, PATIENCE_MS);
+  }
+
+  watch({ target, resume, ready }: WatchRequestOptions): Watch {
+    const partitions =
+      target.kind === "prefix"
+        ? this.partitions
+        : this.partitions.filter((partition) => target.keys.some((key) => partition.isHomeOf(key)));
+    const watch = new Watch({ target, partitions, resume, ready, giveUpAtMs: this.giveUpAtMs() });
+    this.#watches.add(watch);
+    if (this.#isShuttingDown) watch.end("shutting-down");
+    else watch.start();
+    return watch;
+  }
+
+  unwatch(watch: Watch): void {
+    this.#watches.delete(watch);
+    watch.close();
+  }
+
+  nextAttachmentId(): number {
+    return ++this.#lastAttachmentId;
+  }
+
+  leaderlessPartitions(): readonly number[] {
+    return this.partitions
+      .filter(({ role }) => role.kind === "follower" && role.leader === undefined)
+      .map(({ number }) => number);
+  }
+
+  onShutdown(listener: () => void): () => void {
+    if (this.#isShuttingDown) listener();
+    else this.#shutdownListeners.add(listener);
+    return () => this.#shutdownListeners.delete(listener);
+  }
+
+  beginShutdown(): void {
+    if (this.#isShuttingDown) return;
+    this.#isShuttingDown = true;
+    for (const partition of this.partitions) partition.close();
+    for (const watch of this.#watches) watch.end("shutting-down");
+    for (const listener of this.#shutdownListeners) listener();
+    this.#shutdownListeners.clear();
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+      this.#settleDrained();
+    });
+  }
+
+  #settleDrained(): void {
+    if (this.#drained.length === 0 || !this.partitions.every(({ isIdle }) => isIdle)) return;
+    this.#loop.stop();
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  #tick(): void {
+    for (const partition of this.partitions) partition.tick();
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs >= this.#nextProgressMs) {
+      this.#nextProgressMs = nowMs + PROGRESS_EVERY_MS;
+      for (const watch of this.#watches) watch.markProgress();
+    }
+    this.#settleDrained();
+  }
 }

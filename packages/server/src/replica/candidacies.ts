@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Tells attached sessions of their own candidacies: office taken, office lost, candidacy gone.
+ *
+ * Only the sessions that a change concerns hear of it, so that a hand-over wakes two and not a herd.
+ * A candidate that merely joins or moves in the queue is not told; the reply to its command says so.
+ */
+
+import {
+  type Cause,
+  type Change,
+  keyText,
+  type PrimitiveKey,
+  type SessionId,
+  type SessionView,
+} from "@conclave/fsm";
+
+export interface CandidacyEvent {
+  readonly partition: number;
+  readonly key: PrimitiveKey;
+  readonly candidate: string;
+  readonly state: "leading" | "waiting" | "gone";
+  readonly revision: bigint;
+  readonly term: bigint;
+  /** Absent in the list that an attachment begins with. */
+  readonly cause: Cause | undefined;
+  readonly reason: string;
+}
+
+export interface CandidacyListener {
+  /** In log order. */
+  candidacy(event: CandidacyEvent): void;
+  /** All candidacies of the session here have been told, as of this revision; changes follow. */
+  candidaciesTold(partition: number, revision: bigint): void;
+}
+
+interface AttachedSession {
+  readonly sessionId: SessionId;
+  readonly listeners: Set<CandidacyListener>;
+  /** Where it is a candidate, as texts of (key, candidate). */
+  readonly held: Set<string>;
+}
+
+export class Candidacies {
+  readonly #partition: number;
+  readonly #sessions = new Map<SessionId, AttachedSession>();
+  /** Who holds a candidacy, among the attached: a change names those who left without their sessions. */
+  readonly #holders = new Map<string, AttachedSession>();
+
+  constructor(partition: number) {
+    this.#partition = partition;
+  }
+
+  /** Sends the session's present candidacies, then every change until the returned function is called. */
+  attach(
+    sessionId: SessionId,
+    listener: CandidacyListener,
+    session: SessionView | undefined,
+    revision: bigint,
+  ): () => void {
+    let attached = this.#sessions.get(sessionId);
+    if (attached === undefined) {
+      attached = { sessionId, listeners: new Set(), held: new Set() };
+      this.#sessions.set(sessionId, attached);
+    }
+    attached.listeners.add(listener);
+    for (const { key, candidate, leading, term, revision } of session?.candidacies ?? []) {
+      this.#hold(attached, `${keyText(key)}\0${candidate}`);
+      const state = leading ? "leading" : "waiting";
+      const partition = this.#partition;
+      const told = { partition, key, candidate, state, revision, term } as const;
+      listener.candidacy({ ...told, cause: undefined, reason: "" });
+    }
+    if (session !== undefined) listener.candidaciesTold(this.#partition, revision);
+    return () => this.#detach(attached, listener);
+  }
+
+  publish(change: Change): void {
+    if (this.#sessions.size === 0) return;
+    const prefix = `${keyText(change.key)}\0`;
+    for (const name of change.left) this.#leave(change, prefix, name);
+    for (const candidate of change.updated) {
+      const holder = this.#holders.get(prefix + candidate.name);
+      // Taken over by another session, in place.
+      const isTaken = holder !== undefined && holder.sessionId !== candidate.sessionId;
+      if (isTaken) this.#leave(change, prefix, candidate.name);
+      const taker = this.#sessions.get(candidate.sessionId);
+      if (taker !== undefined) this.#hold(taker, prefix + candidate.name);
+    }
+    for (const { candidate } of change.joined) {
+      const joining = this.#sessions.get(candidate.sessionId);
+      if (joining !== undefined) this.#hold(joining, prefix + candidate.name);
+    }
+    this.#tellOffice(change, prefix);
+  }
+
+  #tellOffice(change: Change, prefix: string): void {
+    const { leader, leaderBefore } = change;
+    const isSame =
+      leader?.name === leaderBefore?.name && leader?.sessionId === leaderBefore?.sessionId;
+    if (isSame) return;
+    if (leaderBefore !== undefined) {
+      const deposed = this.#holders.get(prefix + leaderBefore.name);
+      if (deposed?.sessionId === leaderBefore.sessionId) {
+        this.#tell(deposed, change, leaderBefore.name, "waiting");
+      }
+    }
+    if (leader === undefined) return;
+    const taking = this.#sessions.get(leader.sessionId);
+    if (taking !== undefined) this.#tell(taking, change, leader.name, "leading");
+  }
+
+  #leave(change: Change, prefix: string, name: string): void {
+    const holder = this.#holders.get(prefix + name);
+    if (holder === undefined) return;
+    this.#holders.delete(prefix + name);
+    holder.held.delete(prefix + name);
+    this.#tell(holder, change, name, "gone");
+  }
+
+  #hold(attached: AttachedSession, text: string): void {
+    this.#holders.set(text, attached);
+    attached.held.add(text);
+  }
+
+  #tell(
+    attached: AttachedSession,
+    change: Change,
+    candidate: string,
+    state: CandidacyEvent["state"],
+  ): void {
+    const { key, revision, term, cause, reason } = change;
+    const partition = this.#partition;
+    const event = { partition, key, candidate, state, revision, term, cause, reason };
+    for (const listener of attached.listeners) listener.candidacy(event);
+  }
+
+  #detach(attached: AttachedSession, listener: CandidacyListener): void {
+    attached.listeners.delete(listener);
+    if (attached.listeners.size > 0 || this.#sessions.get(attached.sessionId) !== attached) return;
+    this.#sessions.delete(attached.sessionId);
+    for (const text of attached.held) this.#holders.delete(text);
+  }
+}

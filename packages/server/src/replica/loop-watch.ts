@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The node's one periodic tick, and loop time: a clock that stands still while the loop does.
+ *
+ * Sessions are judged in loop time (semantics A2, schedule J). While this process was stalled,
+ * renewals waited in its socket buffers; a timer that wakes up late must not judge before they were
+ * handled. So loop time does not run past the next expected tick, a late tick judges nothing, and
+ * the time by which it was late is left out of loop time: every deadline moves by that much at once.
+ */
+
+import { assert, type CancelTimer, type Clock } from "@conclave/base";
+
+/**
+ * How often deadlines are looked at, in milliseconds. It is also the stall that is overlooked: less
+ * than the margin of 50 ms and more by which every client believes for a shorter time than we wait.
+ */
+export const TICK_MS = 20;
+
+export class LoopWatch {
+  readonly #clock: Clock;
+  readonly #subscribers = new Set<() => void>();
+  #expectedMs: number;
+  #latenessMs = 0;
+  #cancelTick: CancelTimer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#expectedMs = clock.monotonicMs() + TICK_MS;
+  }
+
+  start(): void {
+    assert(this.#cancelTick === undefined, "the loop is watched once");
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  /** Milliseconds of the monotonic clock without those in which the loop stood still. Never falls. */
+  loopNowMs(): number {
+    return Math.min(this.#clock.monotonicMs(), this.#expectedMs) - this.#latenessMs;
+  }
+
+  /** Calls `tick` at every tick that was not late. Returns what ends that. */
+  onTick(tick: () => void): () => void {
+    this.#subscribers.add(tick);
+    return () => this.#subscribers.delete(tick);
+  }
+
+  #schedule(): void {
+    this.#expectedMs = this.#clock.monotonicMs() + TICK_MS;
+    this.#cancelTick = this.#clock.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    const lateMs = this.#clock.monotonicMs() - this.#expectedMs;
+    const isLate = lateMs > TICK_MS;
+    if (isLate) this.#latenessMs += lateMs;
+    // The next tick comes after the loop has polled its sockets: what had arrived is handled first.
+    this.#schedule();
+    if (isLate) return;
+    for (const tick of this.#subscribers) tick();
+  }
+}

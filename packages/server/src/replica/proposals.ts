@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Commands on their way into the log: those of one turn become one entry, and each is answered when
+ * its entry is applied, or when its patience ends.
+ *
+ * It never proposes a command twice unless the log has said that it is in no log and never will be.
+ */
+
+import { assert, type Clock } from "@conclave/base";
+import { type Command, encodeEntry, type Reply } from "@conclave/fsm";
+import type { CommittedEntry, ProposeOutcome, ReplicatedLog } from "./replicated-log.ts";
+
+export type SubmissionOutcome =
+  /** One reply per command. */
+  | { readonly kind: "replied"; readonly replies: readonly Reply[] }
+  | { readonly kind: "not-applied"; readonly reason: NotAppliedReason }
+  /** It may or may not be applied, now or later. */
+  | { readonly kind: "unknown" };
+
+export type NotAppliedReason = "no-leader" | "overloaded" | "no-space" | "shutting-down";
+
+export interface Submission {
+  /** Applied together: in one entry, in this order. */
+  readonly commands: readonly Command[];
+  /** On the monotonic clock. */
+  readonly giveUpAtMs: number;
+  /** Operators' commands and ends of sessions may use the room kept back for a full disk. */
+  readonly mayUseReserve: boolean;
+  /** Called once, from the loop. */
+  readonly settle: (outcome: SubmissionOutcome) => void;
+}
+
+/**
+ * Entries of one partition on their way at a time. More would make small entries of what can share
+ * one sync; fewer would leave the log idle while an answer travels back.
+ */
+const IN_FLIGHT_MAX = 4;
+/** The size an entry is closed at, by estimate; the log takes twice as much. */
+const ENTRY_BYTES_MAX = 1 << 20;
+/** What may wait for the log; beyond it a command is refused as overloaded. */
+const GATHERED_BYTES_MAX = 64 << 20;
+
+interface Gathered {
+  readonly submission: Submission;
+  readonly bytes: number;
+  isSettled: boolean;
+}
+
+/** An entry between its proposal and the log's answer. */
+export interface ProposedEntry {
+  readonly bytes: Uint8Array;
+  readonly raftTerm: number;
+  readonly batch: readonly Gathered[];
+  isCommitted: boolean;
+}
+
+export class Proposals {
+  readonly #log: ReplicatedLog;
+  readonly #clock: Clock;
+  #gathered: Gathered[] = [];
+  #gatheredBytes = 0;
+  #inFlight: ProposedEntry[] = [];
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(log: ReplicatedLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  submit(submission: Submission): void {
+    const bytes = estimateBytes(submission.commands);
+    if (this.#isClosed) {
+      submission.settle({ kind: "not-applied", reason: "shutting-down" });
+    } else if (this.#gatheredBytes + bytes > GATHERED_BYTES_MAX) {
+      submission.settle({ kind: "not-applied", reason: "overloaded" });
+    } else {
+      this.#gathered.push({ submission, bytes, isSettled: false });
+      this.#gatheredBytes += bytes;
+      this.#schedule();
+    }
+  }
+
+  /** Proposes one entry at once, on its own and in this raftTerm only: for decisions measured in it. */
+  proposeAlone(commands: readonly Command[], raftTerm: number): Promise<ProposeOutcome> {
+    const bytes = encodeEntry({ timeMs: this.#clock.wallMs(), commands });
+    return this.#log.propose(bytes, { raftTerm, mayUseReserve: true });
+  }
+
+  /** The submissions of a committed entry, if it is one of ours; to be answered with `answer`. */
+  takeCommitted(entry: CommittedEntry): ProposedEntry | undefined {
+    // Only the leader of a raftTerm proposes in it: equal bytes in our raftTerm are our proposal.
+    const found = this.#inFlight.find(
+      (own) =>
+        !own.isCommitted && own.raftTerm === entry.raftTerm && isEqual(own.bytes, entry.bytes),
+    );
+    if (found !== undefined) found.isCommitted = true;
+    return found;
+  }
+
+  answer(own: ProposedEntry, replies: readonly Reply[]): void {
+    let next = 0;
+    for (const item of own.batch) {
+      const count = item.submission.commands.length;
+      settle(item, { kind: "replied", replies: replies.slice(next, next + count) });
+      next += count;
+    }
+  }
+
+  roleChanged(): void {
+    this.#schedule();
+  }
+
+  /** Gives up what has waited for its whole patience, and tries again what was sent back. */
+  sweep(nowMs: number): void {
+    const overdue = this.#gathered.filter((item) => item.submission.giveUpAtMs <= nowMs);
+    if (overdue.length > 0) {
+      this.#gathered = this.#gathered.filter((item) => item.submission.giveUpAtMs > nowMs);
+      const reason = this.#log.role.kind === "leader" ? "overloaded" : "no-leader";
+      for (const item of overdue) this.#refuse(item, reason);
+    }
+    for (const own of this.#inFlight) {
+      for (const item of own.batch) {
+        if (item.submission.giveUpAtMs <= nowMs) settle(item, { kind: "unknown" });
+      }
+    }
+    this.#schedule();
+  }
+
+  /** From now on everything new is refused; what is under way goes on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get isIdle(): boolean {
+    return this.#gathered.length === 0 && this.#inFlight.length === 0;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#gathered.length === 0) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const { role } = this.#log;
+    if (role.kind !== "leader") return;
+    while (this.#gathered.length > 0 && this.#inFlight.length < IN_FLIGHT_MAX) {
+      this.#propose(this.#takeBatch(), role.raftTerm);
+    }
+  }
+
+  #takeBatch(): Gathered[] {
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#gathered) {
+      if (count > 0 && bytes + item.bytes > ENTRY_BYTES_MAX) break;
+      bytes += item.bytes;
+      count++;
+    }
+    this.#gatheredBytes -= bytes;
+    if (count < this.#gathered.length) return this.#gathered.splice(0, count);
+    const batch = this.#gathered;
+    this.#gathered = [];
+    return batch;
+  }
+
+  #propose(batch: Gathered[], raftTerm: number): void {
+    const commands: Command[] = [];
+    let mayUseReserve = true;
+    for (const { submission } of batch) {
+      for (const command of submission.commands) commands.push(command);
+      mayUseReserve &&= submission.mayUseReserve;
+    }
+    const bytes = encodeEntry({ timeMs: this.#clock.wallMs(), commands });
+    const own: ProposedEntry = { bytes, raftTerm, batch, isCommitted: false };
+    this.#inFlight.push(own);
+    void this.#log
+      .propose(bytes, { raftTerm, mayUseReserve })
+      .then((outcome) => this.#concluded(own, outcome, mayUseReserve));
+  }
+
+  #concluded(own: ProposedEntry, outcome: ProposeOutcome, mayUseReserve: boolean): void {
+    this.#inFlight = this.#inFlight.filter((other) => other !== own);
+    const open = own.batch.filter((item) => !item.isSettled);
+    switch (outcome.kind) {
+      case "applied":
+        assert(own.isCommitted, "an entry is delivered before its proposal is answered");
+        break;
+      case "unknown":
+        for (const item of open) settle(item, { kind: "unknown" });
+        break;
+      case "not-applied":
+        assert(!own.isCommitted, "an entry that is in no log was not delivered");
+        this.#notApplied(open, outcome.reason, mayUseReserve);
+    }
+    // What was sent back waits for the role or the next sweep; nothing else holds a flush back.
+    if (outcome.kind !== "not-applied") this.#schedule();
+  }
+
+  #notApplied(
+    open: readonly Gathered[],
+    reason: Extract<ProposeOutcome, { kind: "not-applied" }>["reason"],
+    mayUseReserve: boolean,
+  ): void {
+    if (reason === "not-leader" || reason === "raft-term-changed") {
+      this.#sendBack(open);
+    } else if (reason === "no-space") {
+      // Only what may use the reserve is worth another try, and only without the others.
+      const again = open.filter((item) => item.submission.mayUseReserve && !mayUseReserve);
+      for (const item of open) if (!again.includes(item)) this.#refuse(item, "no-space", 0);
+      for (const item of again) this.#propose([item], this.#log.role.raftTerm);
+    } else {
+      const refusal = reason === "stopped" ? "shutting-down" : "overloaded";
+      for (const item of open) this.#refuse(item, refusal, 0);
+    }
+  }
+
+  #sendBack(open: readonly Gathered[]): void {
+    this.#gathered = [...open, ...this.#gathered];
+    for (const item of open) this.#gatheredBytes += item.bytes;
+  }
+
+  #refuse(item: Gathered, reason: NotAppliedReason, gatheredBytes: number = item.bytes): void {
+    this.#gatheredBytes -= gatheredBytes;
+    settle(item, { kind: "not-applied", reason });
+  }
+}
+
+function settle(item: Gathered, outcome: SubmissionOutcome): void {
+  if (item.isSettled) return;
+  item.isSettled = true;
+  item.submission.settle(outcome);
+}
+
+/** An upper estimate for what our validation lets through; only the sizing of entries depends on it. */
+function estimateBytes(commands: readonly Command[]): number {
+  let bytes = 0;
+  for (const command of commands) {
+    bytes += 128;
+    if ("candidate" in command) bytes += 3 * command.candidate.length;
+    if ("metadata" in command) {
+      for (const [key, value] of command.metadata) bytes += 8 + 3 * (key.length + value.length);
+    }
+    if ("key" in command) bytes += 3 * (command.key.name.length + command.key.namespace.length);
+    if ("sessions" in command) bytes += 16 * command.sessions.length;
+  }
+  return bytes;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
