@@ -11,6 +11,9 @@ import { delimiter, dirname, join } from "node:path";
 import { runQuietly } from "./child.mjs";
 import { ROOT } from "./root.mjs";
 
+/** Packages that another version of pnpm had installed are replaced without a question to a terminal. */
+const PURGE = "--config.confirmModulesPurge=false";
+
 /**
  * The environment in which every tool runs: its path leads to the pinned pnpm and to the tools of
  * the root, and nothing reports what is done here to anybody.
@@ -80,7 +83,7 @@ export async function installIfStale(env) {
   const installedMs = await modifiedMs(join(ROOT, "node_modules", ".modules.yaml"));
   const lockedMs = await modifiedMs(join(ROOT, "pnpm-lock.yaml"));
   if (installedMs !== undefined && lockedMs !== undefined && installedMs >= lockedMs) return 0;
-  return runQuietly("installing", "pnpm", ["install", "--frozen-lockfile"], env);
+  return runQuietly("installing", "pnpm", ["install", "--frozen-lockfile", PURGE], env);
 }
 
 /** @param {string} path */
