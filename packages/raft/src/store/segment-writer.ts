@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Appends records to the newest segment, and begins a new one when it is full or has failed.
+ *
+ * A sync is never repeated on a file whose sync has failed (S6): the records since the last good one
+ * are written to a new segment, whose header cuts the old one off. A second fault in a row is final.
+ */
+
+import { assert } from "@conclave/base";
+import type { GroupId } from "../ids.ts";
+import type { Disk, DiskFault, DiskFile } from "./disk.ts";
+import {
+  IDENTITY_BYTES,
+  type LogEnd,
+  putIdentity,
+  putSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+} from "./file-header.ts";
+import type { EntryPosition, GroupLog } from "./group-log.ts";
+import {
+  CHECKPOINT_RECORD_BYTES,
+  type LogRecord,
+  recordBytesOf,
+  writeCheckpoint,
+  writeLogRecord,
+} from "./log-record.ts";
+import { FRAME_BYTES, RECORD_TYPE, RecordWriter } from "./record.ts";
+import type { Found } from "./recovery.ts";
+import { type Segment, segmentName } from "./segment.ts";
+import type { SpareSegment } from "./spare-segment.ts";
+
+/** Told of records that have become durable: the first one's number, their places, the log's new end. */
+export type OnSynced = (from: number, positions: readonly EntryPosition[], end: LogEnd) => void;
+
+/** All records are durable, or the first `synced` of them are, or the disk failed twice. */
+export type AppendOutcome =
+  | { readonly kind: "synced" }
+  | { readonly kind: "no-space"; readonly synced: number }
+  | { readonly kind: "failed"; readonly detail: string };
+
+type Step =
+  | { readonly kind: "synced"; readonly positions: readonly EntryPosition[] }
+  | { readonly kind: "full" }
+  | DiskFault;
+
+export interface SegmentWriterOptions {
+  readonly disk: Disk;
+  readonly clusterId: Uint8Array;
+  readonly segmentBytes: number;
+}
+
+export class SegmentWriter {
+  readonly #options: SegmentWriterOptions;
+  readonly #spare: SpareSegment;
+  readonly #groups: ReadonlyMap<GroupId, GroupLog>;
+  readonly #segments: Segment[];
+  #end: LogEnd;
+  #highestSequence: number;
+  /** The newest segment takes nothing more: a write or sync of it has failed. */
+  #isDistrusted = false;
+
+  constructor(options: SegmentWriterOptions, found: Found, spare: SpareSegment) {
+    this.#options = options;
+    this.#spare = spare;
+    this.#groups = found.groups;
+    this.#segments = found.segments;
+    this.#end = found.end;
+    this.#highestSequence = found.highestSequence;
+  }
+
+  get roomBytes(): number {
+    const newest = this.#segments.at(-1);
+    const here = newest === undefined || this.#isDistrusted ? 0 : newest.capacity - this.#end.end;
+    const next = this.#spare.roomBytes === 0 ? 0 : this.#spare.roomBytes - this.#overheadBytes();
+    return here + Math.max(0, next);
+  }
+
+  segment(sequence: number): Segment {
+    const segment = this.#segments.find((candidate) => candidate.header.sequence === sequence);
+    assert(segment !== undefined, "S7: a segment stays while a group needs it");
+    return segment;
+  }
+
+  async append(
+    records: readonly LogRecord[],
+    isNewSegment: boolean,
+    onSynced: OnSynced,
+  ): Promise<AppendOutcome> {
+    let from = 0;
+    let mustBegin = isNewSegment || this.#isDistrusted;
+    let hadFault = false;
+    while (mustBegin || from < records.length) {
+      const step: Step = mustBegin
+        ? await this.#begin(records, from)
+        : await this.#extend(records, from);
+      if (step.kind === "synced") {
+        onSynced(from, step.positions, this.#end);
+        from += step.positions.length;
+        mustBegin = false;
+        hadFault = false;
+      } else if (step.kind === "full") {
+        mustBegin = true;
+      } else if (step.reason === "no-space") {
+        return { kind: "no-space", synced: from };
+      } else if (hadFault) {
+        return { kind: "failed", detail: step.detail };
+      } else {
+        hadFault = true;
+        mustBegin = true;
+      }
+    }
+    return { kind: "synced" };
+  }
+
+  /** The oldest segment if there are more than so many. */
+  oldestBeyond(segmentsMax: number): Segment | undefined {
+    return this.#segments.length > segmentsMax ? this.#segments[0] : undefined;
+  }
+
+  /** Removes segments from the oldest on, as long as all groups are past them (S7). */
+  async removeOldest(isPast: (segment: Segment) => boolean): Promise<void> {
+    const { disk } = this.#options;
+    for (let oldest = this.#segments[0]; oldest !== undefined; oldest = this.#segments[0]) {
+      if (this.#segments.length === 1 || !isPast(oldest)) return;
+      const removed = await disk.remove(segmentName(oldest.header.sequence));
+      if (removed.kind === "fault" && removed.reason !== "missing") return;
+      this.#segments.shift();
+      await oldest.file.close();
+      // One at a time, so that a crash never leaves an older one without a newer one.
+      const synced = await disk.syncDirectory();
+      if (synced.kind === "fault") return;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const segment of this.#segments) await segment.file.close();
+  }
+
+  async #extend(records: readonly LogRecord[], from: number): Promise<Step> {
+    const segment = this.#segments.at(-1);
+    assert(segment !== undefined, "S1: a store has a segment before it appends");
+    const { end } = this.#end;
+    const encoded = encode(records, from, this.#end, segment.capacity);
+    if (encoded.positions.length === 0) return { kind: "full" };
+    const { writer, positions } = encoded;
+    const written = await segment.file.write(end, writer.bytes);
+    if (written.kind === "fault") {
+      this.#isDistrusted = written.reason !== "no-space";
+      return written;
+    }
+    const synced = await segment.file.datasync();
+    if (synced.kind === "fault") {
+      this.#isDistrusted = true;
+      // Whatever the disk calls it, the pages are lost: this is never "no room, try again here".
+      return { ...synced, reason: "io" };
+    }
+    noteIndices(segment, records, from, positions.length);
+    this.#end = { ...this.#end, end: end + writer.length, checksum: writer.checksum };
+    return { kind: "synced", positions };
+  }
+
+  async #begin(records: readonly LogRecord[], from: number): Promise<Step> {
+    const taken = await this.#spare.take();
+    if (taken.kind === "fault") return taken;
+    const file = taken.value;
+    // A number is used once, even if the segment is given up, so that no name is ever ambiguous.
+    this.#highestSequence += 1;
+    const sequence = this.#highestSequence;
+    const writer = new RecordWriter(this.#end.checksum, 64 * 1024);
+    const capacity = this.#options.segmentBytes;
+    const initialEnd = this.#writeHeader(writer, sequence, records, from, capacity);
+    const top = { sequence, end: writer.length, checksum: writer.checksum };
+    const encoded = encode(records, from, top, capacity, writer);
+    assert(writer.length === initialEnd, "S3: a segment's header says where its first part ends");
+    const isStuck = encoded.positions.length === 0 && from < records.length;
+    assert(!isStuck, "S1: an entry fits into a segment");
+
+    const fault = await this.#publish(file, sequence, writer.bytes);
+    if (fault !== undefined) return fault;
+    const header = {
+      sequence,
+      predecessor: this.#end.sequence,
+      predecessorEnd: this.#end.end,
+      initialEnd,
+    };
+    const segment: Segment = { file, header, capacity, lastIndexOf: new Map() };
+    noteIndices(segment, records, from, encoded.positions.length);
+    this.#segments.push(segment);
+    this.#end = { sequence, end: writer.length, checksum: writer.checksum };
+    this.#isDistrusted = false;
+    void this.#spare.refill();
+    return { kind: "synced", positions: encoded.positions };
+  }
+
+  /** Header and checkpoints; returns where the records that follow and fit will end. */
+  #writeHeader(
+    writer: RecordWriter,
+    sequence: number,
+    records: readonly LogRecord[],
+    from: number,
+    capacity: number,
+  ): number {
+    let initialEnd = this.#overheadBytes();
+    for (let i = from; i < records.length; i++) {
+      const length = recordBytesOf(records[i]!);
+      if (initialEnd + length > capacity) break;
+      initialEnd += length;
+    }
+    const { sequence: predecessor, end: predecessorEnd } = this.#end;
+    writer.add(RECORD_TYPE.segmentHeader, 0, SEGMENT_HEADER_BYTES, (view, at, bytes) => {
+      putIdentity(view, at, bytes, this.#options.clusterId);
+      const header = { sequence, predecessor, predecessorEnd, initialEnd };
+      putSegmentHeader(view, at + IDENTITY_BYTES, header);
+    });
+    for (const [group, log] of this.#groups) writeCheckpoint(writer, group, log);
+    return initialEnd;
+  }
+
+  /** Written, synced, named, and the name synced: in this order. */
+  async #publish(
+    file: DiskFile,
+    sequence: number,
+    bytes: Uint8Array,
+  ): Promise<DiskFault | undefined> {
+    const { disk } = this.#options;
+    const name = segmentName(sequence);
+    let done = await file.write(0, bytes);
+    if (done.kind === "ok") done = await file.datasync();
+    if (done.kind === "ok") done = await disk.rename(file.name, name);
+    if (done.kind === "ok") done = await disk.syncDirectory();
+    if (done.kind === "ok") return undefined;
+    await file.close();
+    await disk.remove(file.name);
+    await disk.remove(name);
+    return done;
+  }
+
+  #overheadBytes(): number {
+    return FRAME_BYTES + SEGMENT_HEADER_BYTES + this.#groups.size * CHECKPOINT_RECORD_BYTES;
+  }
+}
+
+/** As many records as fit behind `top` in a segment, and where they will lie. */
+function encode(
+  records: readonly LogRecord[],
+  from: number,
+  top: LogEnd,
+  capacity: number,
+  writer: RecordWriter = new RecordWriter(top.checksum, 16 * 1024),
+): { readonly writer: RecordWriter; readonly positions: readonly EntryPosition[] } {
+  const positions: EntryPosition[] = [];
+  let end = top.end;
+  for (let i = from; i < records.length; i++) {
+    const record = records[i]!;
+    const length = recordBytesOf(record);
+    if (end + length > capacity) break;
+    writeLogRecord(writer, record);
+    positions.push({ segment: top.sequence, offset: end, length });
+    end += length;
+  }
+  return { writer, positions };
+}
+
+function noteIndices(
+  segment: Segment,
+  records: readonly LogRecord[],
+  from: number,
+  count: number,
+): void {
+  for (let i = from; i < from + count; i++) {
+    const record = records[i]!;
+    if (record.kind !== "entry") continue;
+    const known = segment.lastIndexOf.get(record.group) ?? 0;
+    segment.lastIndexOf.set(record.group, Math.max(known, record.entry.index));
+  }
+}

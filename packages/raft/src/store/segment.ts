@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One file of the log, and the replay of its records into the groups' logs.
+ *
+ * Replay reads each byte once and stops at the first record that does not verify; whether that is
+ * rot or a torn tail depends only on where the synced part ends.
+ */
+
+import { assert } from "@conclave/base";
+import type { GroupId } from "../ids.ts";
+import type { DiskFile } from "./disk.ts";
+import type { SegmentHeader } from "./file-header.ts";
+import { type Rotten, rotten } from "./finding.ts";
+import { GroupLog } from "./group-log.ts";
+import {
+  checkpointAt,
+  ENTRY_PREFIX_BYTES,
+  hardStateAt,
+  type LogEntry,
+  type LogRecord,
+} from "./log-record.ts";
+import { type FramedRecord, getUint53, RECORD_TYPE, readRecord } from "./record.ts";
+
+export interface Segment {
+  readonly file: DiskFile;
+  readonly header: SegmentHeader;
+  readonly capacity: number;
+  /** The highest index of each group in it: the segment goes when all groups are past theirs. */
+  readonly lastIndexOf: Map<GroupId, number>;
+}
+
+const NAME = /^log-(\d{10})$/;
+
+export function segmentName(sequence: number): string {
+  return `log-${String(sequence).padStart(10, "0")}`;
+}
+
+export function segmentSequence(name: string): number | undefined {
+  const match = NAME.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}
+
+export interface Replay {
+  readonly segment: Segment;
+  readonly bytes: Uint8Array;
+  readonly groups: Map<GroupId, GroupLog>;
+  /** Checksum of the record before the segment's first; undefined if that is gone with its file. */
+  readonly previous: number | undefined;
+  /** All before this verifies, or it is rot. */
+  readonly syncedEnd: number;
+  readonly isNewest: boolean;
+  readonly cacheBytesLeft: number;
+}
+
+export interface Replayed {
+  readonly kind: "replayed";
+  /** The checksum of the last synced record. */
+  readonly checksum: number;
+  readonly tail: readonly LogRecord[];
+  readonly hasTail: boolean;
+  readonly cacheBytesLeft: number;
+}
+
+export function replaySegment(
+  replay: Replay,
+): Replayed | Rotten | { readonly kind: "unknown-type" } {
+  const { segment, bytes, syncedEnd } = replay;
+  const name = segmentName(segment.header.sequence);
+  if (syncedEnd > bytes.length) return rotten(name, bytes.length, syncedEnd);
+  let cacheBytesLeft = replay.cacheBytesLeft;
+  let checksum = replay.previous;
+  let at = 0;
+  while (at < syncedEnd) {
+    const record = readRecord(bytes, at, syncedEnd, checksum);
+    if (record === undefined) return rotten(name, at, syncedEnd);
+    const entry = replayRecord(replay, record, at, cacheBytesLeft);
+    if (entry.kind !== "replayed") return entry;
+    cacheBytesLeft -= entry.cachedBytes;
+    checksum = record.checksum;
+    at = record.end;
+  }
+  assert(checksum !== undefined, "S3: a segment begins with its header");
+  const tail = replay.isNewest ? readTail(bytes, syncedEnd, checksum) : [];
+  const hasTail = replay.isNewest && bytes.subarray(syncedEnd).some((byte) => byte !== 0);
+  return { kind: "replayed", checksum, tail, hasTail, cacheBytesLeft };
+}
+
+/** What verifies behind the synced part, up to the first record that does not. */
+function readTail(bytes: Uint8Array, start: number, checksum: number): readonly LogRecord[] {
+  const tail: LogRecord[] = [];
+  let previous = checksum;
+  for (let at = start; ; ) {
+    const record = readRecord(bytes, at, bytes.length, previous);
+    const decoded = record === undefined ? undefined : decodeLogRecord(bytes, record);
+    if (record === undefined || decoded === undefined) return tail;
+    tail.push(decoded);
+    previous = record.checksum;
+    at = record.end;
+  }
+}
+
+type RecordReplayed =
+  | { readonly kind: "replayed"; readonly cachedBytes: number }
+  | { readonly kind: "unknown-type" }
+  | Rotten;
+
+const NOTHING_CACHED: RecordReplayed = { kind: "replayed", cachedBytes: 0 };
+
+function replayRecord(
+  replay: Replay,
+  record: FramedRecord,
+  at: number,
+  cacheBytesLeft: number,
+): RecordReplayed {
+  const { bytes, segment } = replay;
+  const { group } = record;
+  if (record.type === RECORD_TYPE.segmentHeader) return NOTHING_CACHED;
+  const log = logOf(replay.groups, group);
+  const missing = (): Rotten =>
+    rotten(segmentName(segment.header.sequence), at, record.end, [group]);
+  if (record.type === RECORD_TYPE.checkpoint) {
+    const checkpoint = checkpointAt(viewOf(bytes), record.payloadStart);
+    // A log shorter than this says has lost a file, or the snapshot that the file was removed for.
+    if (log.lastIndex < checkpoint.lastIndex) return missing();
+    log.hardState = checkpoint.hardState;
+    return NOTHING_CACHED;
+  }
+  const decoded = decodeLogRecord(bytes, record);
+  if (decoded === undefined) return { kind: "unknown-type" };
+  if (decoded.kind === "hard-state") {
+    log.hardState = decoded.hardState;
+    return NOTHING_CACHED;
+  }
+  const { entry } = decoded;
+  segment.lastIndexOf.set(group, Math.max(entry.index, segment.lastIndexOf.get(group) ?? 0));
+  if (entry.index <= log.base.index) return NOTHING_CACHED;
+  if (entry.index > log.lastIndex + 1) return missing();
+  const isCached = entry.bytes.length <= cacheBytesLeft;
+  const sequence = segment.header.sequence;
+  log.add(entry, { segment: sequence, offset: at, length: record.end - at }, isCached);
+  return { kind: "replayed", cachedBytes: isCached ? entry.bytes.length : 0 };
+}
+
+/** The record's meaning, its bytes copied; undefined for a type that this version does not know. */
+export function decodeLogRecord(bytes: Uint8Array, record: FramedRecord): LogRecord | undefined {
+  const { group } = record;
+  const at = record.payloadStart;
+  if (record.type === RECORD_TYPE.hardState) {
+    return { kind: "hard-state", group, hardState: hardStateAt(viewOf(bytes), at) };
+  }
+  const isNoop = record.type === RECORD_TYPE.noop;
+  if (!isNoop && record.type !== RECORD_TYPE.proposal) return undefined;
+  const view = viewOf(bytes);
+  const entry: LogEntry = {
+    index: getUint53(view, at),
+    raftTerm: getUint53(view, at + 8),
+    type: isNoop ? "noop" : "proposal",
+    bytes: bytes.slice(at + ENTRY_PREFIX_BYTES, record.end),
+  };
+  return { kind: "entry", group, entry };
+}
+
+export function logOf(groups: Map<GroupId, GroupLog>, group: GroupId): GroupLog {
+  let log = groups.get(group);
+  if (log === undefined) {
+    log = new GroupLog();
+    groups.set(group, log);
+  }
+  return log;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
