@@ -10,7 +10,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["{packages,apps,tools,bench,examples}/**/*.spec.ts"],
+    include: ["{packages,apps,tools,bench,examples}/**/*.spec.ts", "scripts/*.spec.mjs"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 30_000,
   },

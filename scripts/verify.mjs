@@ -11,17 +11,11 @@ import { join } from "node:path";
 import { runCaptured, stopCode } from "./child.mjs";
 import { generatedCodeDiffers } from "./generated.mjs";
 import { withScratchFolder } from "./scratch.mjs";
-
-/** More would only take turns on the two cores that CI has, and disturb the tests that measure time. */
-const AT_ONCE_MAX = 2;
+import { runSteps } from "./steps.mjs";
 
 /**
- * @typedef {{readonly code: number, readonly output: string}} Outcome
- * @typedef {object} Step
- * @property {string} name
- * @property {readonly string[]} after the steps whose result this one uses
- * @property {boolean} [alone] whether nothing else may run meanwhile
- * @property {() => Promise<Outcome>} run
+ * @typedef {import("./steps.mjs").Step} Step
+ * @typedef {import("./steps.mjs").Outcome} Outcome
  */
 
 /**
@@ -41,7 +35,8 @@ export async function verify(env, args) {
       process.stderr.write(`no such step: ${unknown.join(", ")}\n`);
       return 2;
     }
-    const failed = await runSteps(steps.filter((step) => !except.includes(step.name)));
+    const wanted = steps.filter((step) => !except.includes(step.name));
+    const failed = await runSteps(wanted, (line) => process.stdout.write(`${line}\n`));
     const stopped = stopCode();
     if (stopped !== undefined) return stopped;
     process.stdout.write(failed.length === 0 ? "verified\n" : `FAILED: ${failed.join(", ")}\n`);
@@ -126,63 +121,4 @@ function worstOf(outcomes) {
   const failed = outcomes.filter((outcome) => outcome.code !== 0);
   if (outcomes.length === 0) return { code: 1, output: "there is nothing to check" };
   return { code: failed[0]?.code ?? 0, output: failed.map((outcome) => outcome.output).join("\n") };
-}
-
-/**
- * Runs each step as soon as those before it are done; one whose predecessor failed fails unrun.
- *
- * @param {readonly Step[]} steps
- * @returns {Promise<readonly string[]>} the names of the steps that failed
- */
-async function runSteps(steps) {
-  const waiting = new Set(steps);
-  /** @type {Map<Step, Promise<void>>} */
-  const running = new Map();
-  /** @type {string[]} */
-  const failed = [];
-  while (waiting.size + running.size > 0) {
-    if (stopCode() !== undefined) waiting.clear();
-    for (const step of waiting) {
-      if (!mayStart(step, waiting, running)) continue;
-      waiting.delete(step);
-      const blocker = step.after.find((name) => failed.includes(name));
-      const ended = report(step, blocker).then((ok) => {
-        running.delete(step);
-        if (!ok) failed.push(step.name);
-      });
-      running.set(step, ended);
-    }
-    await Promise.race(running.values());
-  }
-  return failed;
-}
-
-/**
- * @param {Step} step
- * @param {ReadonlySet<Step>} waiting
- * @param {ReadonlyMap<Step, unknown>} running
- */
-function mayStart(step, waiting, running) {
-  const unfinished = [...waiting, ...running.keys()];
-  if (unfinished.some((other) => step.after.includes(other.name))) return false;
-  if (step.alone) return running.size === 0;
-  if ([...running.keys()].some((other) => other.alone)) return false;
-  return running.size < AT_ONCE_MAX;
-}
-
-/**
- * @param {Step} step
- * @param {string | undefined} blocker the step that this one needed and that failed
- */
-async function report(step, blocker) {
-  const startedMs = performance.now();
-  const { code, output } =
-    blocker === undefined
-      ? await step.run()
-      : { code: 1, output: `not run: ${blocker} failed before it` };
-  if (stopCode() !== undefined) return false;
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  const line = `${step.name.padEnd(16)}${code === 0 ? "ok" : "FAILED"}  ${seconds} s\n`;
-  process.stdout.write(code === 0 ? line : `${line}${output.trimEnd()}\n`);
-  return code === 0;
 }

@@ -32,7 +32,7 @@ export function isSource(path: string): boolean {
 
 /** A test: it may reach further than the file it tests, and ships to nobody. */
 export function isSpec(path: string): boolean {
-  return /\.spec\.tsx?$/.test(path);
+  return /\.spec\.(tsx?|mjs)$/.test(path);
 }
 
 /** The paths and syntax trees of all sources, parsed once however many rules look at them. */
