@@ -19,7 +19,14 @@ export function openStream(
   election: Election,
 ): void {
   assert(!session.streams.has(streamId), "E13: a stream id is used once");
-  const stream: EventStream = { session, streamId, election, lastResponseId: 0, messages: [] };
+  const stream: EventStream = {
+    session,
+    streamId,
+    openedIndex: turn.state.index,
+    election,
+    lastResponseId: 0,
+    messages: [],
+  };
   session.streams.set(streamId, stream);
   election.streams.push(stream);
   push(turn, stream, "open");

@@ -40,6 +40,8 @@ export type {
   RestoredParticipant,
   RestoreLatch,
 } from "./dialect-command.ts";
+export { type DecodedEntry, decodeEntry, LEVEL_MAX } from "./entry-decoder.ts";
+export { encodeEntry } from "./entry-encoder.ts";
 export {
   createHistory,
   type History,
@@ -49,6 +51,7 @@ export {
   recordChanges,
   resume,
 } from "./history.ts";
+export { assertPartitionValid } from "./invariants.ts";
 export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { createPartition, type PartitionState } from "./partition.ts";
@@ -70,6 +73,10 @@ export {
   viewOf,
 } from "./read.ts";
 export type { Applied, DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
+export { restoreCluster } from "./restore-cluster.ts";
+export { type Restored, restore } from "./snapshot-decoder.ts";
+export { snapshot, stateHash } from "./snapshot-encoder.ts";
+export { isName, isText, utf8Length } from "./text.ts";
 export type {
   CandidacyView,
   CandidateView,

@@ -3,6 +3,8 @@
  * What a primitive is called: the triple (kind, namespace, name), and nothing else (semantics A1).
  */
 
+import { assert } from "@conclave/base";
+
 export type PrimitiveKind = "election" | "latch";
 
 export interface PrimitiveKey {
@@ -17,4 +19,12 @@ export interface PrimitiveKey {
  */
 export function keyText(key: PrimitiveKey): string {
   return `${key.kind}\0${key.namespace}\0${key.name}`;
+}
+
+/** The key that has this text. */
+export function textKey(text: string): PrimitiveKey {
+  const [kind, namespace, name] = text.split("\0");
+  assert(kind === "election" || kind === "latch", "E15: the text of a key begins with its kind");
+  assert(namespace !== undefined && name !== undefined, "E15: the text of a key has three parts");
+  return { kind, namespace, name };
 }

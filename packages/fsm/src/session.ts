@@ -37,6 +37,8 @@ export interface Session {
 export interface EventStream {
   readonly session: Session;
   readonly streamId: number;
+  /** The `index` of the command that opened it: streams of one election keep this order. */
+  readonly openedIndex: bigint;
   /** Undefined once it is closed. */
   election: Election | undefined;
   lastResponseId: number;
