@@ -60,17 +60,20 @@ const ZONES: readonly Zone[] = [
   zone("client/door", /^packages\/client\/src\/index\.ts$/, ["base", "api", ...CLIENT], []),
   zone("client", /^packages\/client\//, ["base", "api"], [PROTOBUF, CONNECT]),
 
-  zone("server/wire", /^packages\/server\/src\/wire\//, BELOW_SERVER, [PROTOBUF, CONNECT]),
+  zone("server/replica", /^packages\/server\/src\/replica\//, BELOW_SERVER, [
+    PROTOBUF,
+    "@noble/hashes",
+  ]),
   zone(
-    "server/replica",
-    /^packages\/server\/src\/replica\//,
-    [...BELOW_SERVER, "server/wire"],
-    [PROTOBUF, "@noble/hashes"],
+    "server/wire",
+    /^packages\/server\/src\/wire\//,
+    [...BELOW_SERVER, "server/replica"],
+    [PROTOBUF, CONNECT, "@noble/hashes"],
   ),
   zone(
     "server/rpc",
     /^packages\/server\/src\/rpc\//,
-    [...BELOW_SERVER, "server/wire", "server/replica"],
+    [...BELOW_SERVER, "server/replica", "server/wire"],
     [PROTOBUF, CONNECT],
   ),
   zone(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { checkExactVersions, checkOneVersion } from "./manifests.ts";
+import { checkExactVersions, checkOneVersion, checkReferences } from "./manifests.ts";
 import type { Tree } from "./tree.ts";
 
 function manifests(...contents: readonly object[]): Tree {
@@ -42,5 +42,26 @@ describe("the version of our packages", () => {
       1,
     );
     expect(checkOneVersion(manifests(a, { name: "other", version: "9.0.0" }))).toEqual([]);
+  });
+});
+
+describe("the references of a package's compiler", () => {
+  const refusals = (paths: readonly string[], dependencies: Record<string, string>): string[] => {
+    const references = paths.map((path) => ({ path }));
+    const tree = new Map([
+      ["packages/base/package.json", JSON.stringify({ name: "@conclave/base" })],
+      ["packages/fsm/package.json", JSON.stringify({ name: "@conclave/fsm", dependencies })],
+      ["packages/fsm/tsconfig.json", JSON.stringify({ references })],
+    ]);
+    return checkReferences(tree).map(({ message }) => message);
+  };
+
+  it("are its dependencies", () => {
+    const base = { "@conclave/base": "workspace:*", typescript: "6.0.3" };
+
+    expect(refusals(["../base"], base)).toEqual([]);
+    expect(refusals([], {})).toEqual([]);
+    expect(refusals([], base)).toEqual(["does not refer to packages/base"]);
+    expect(refusals(["../base"], {})).toEqual(["refers to @conclave/base, which is no dependency"]);
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Rules for package.json files: what is installed is what is written, and we release as one. */
 
-import type { Manifest } from "./packages.ts";
+import { listPackages, type Manifest } from "./packages.ts";
 import type { Tree, Violation } from "./tree.ts";
 
 const EXACT = /^(npm:(@[\w-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/;
@@ -30,6 +30,41 @@ export function checkOneVersion(tree: Tree): readonly Violation[] {
       ? []
       : [`${name} has version ${version}, others ${first}`];
   });
+}
+
+/**
+ * What a package's tsconfig.json refers to is what its manifest depends on. The compiler builds along
+ * the one, turbo along the other; where they differ, two compilers write one `dist` at a time.
+ */
+export function checkReferences(tree: Tree): readonly Violation[] {
+  const packages = listPackages(tree);
+  const violations: Violation[] = [];
+  for (const { folder, manifest } of packages) {
+    const path = `${folder}/tsconfig.json`;
+    const text = tree.get(path);
+    if (text === undefined) continue;
+    const config = JSON.parse(text) as { readonly references?: readonly { path: string }[] };
+    const referred = (config.references ?? []).map(({ path: to }) => resolveFolder(folder, to));
+    const needed = packages.filter(({ name }) => name in (manifest.dependencies ?? {}));
+    const known = { ...manifest.dependencies, ...manifest.devDependencies };
+    for (const { folder: missing } of needed.filter((one) => !referred.includes(one.folder))) {
+      violations.push({ path, line: 1, message: `does not refer to ${missing}` });
+    }
+    for (const { name } of packages.filter((one) => referred.includes(one.folder))) {
+      if (name in known) continue;
+      violations.push({ path, line: 1, message: `refers to ${name}, which is no dependency` });
+    }
+  }
+  return violations;
+}
+
+function resolveFolder(from: string, relative: string): string {
+  const segments = from.split("/");
+  for (const segment of relative.split("/")) {
+    if (segment === "..") segments.pop();
+    else segments.push(segment);
+  }
+  return segments.join("/");
 }
 
 function eachManifest(

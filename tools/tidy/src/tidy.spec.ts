@@ -7,7 +7,7 @@ import { checkFileCycles, checkLayers, checkPackageCycles } from "./imports.ts";
 import { checkLengths } from "./lengths.ts";
 import { checkLinks, checkRuleNumbers } from "./links.ts";
 import { checkMachine } from "./machine.ts";
-import { checkExactVersions, checkOneVersion } from "./manifests.ts";
+import { checkExactVersions, checkOneVersion, checkReferences } from "./manifests.ts";
 import { checkFocus, checkLicence, checkNames, checkSyntax, checkWords } from "./manners.ts";
 import { readTree } from "./read-tree.ts";
 import { describeViolation, type Rule } from "./tree.ts";
@@ -27,6 +27,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ["every rule number in code stands in the invariants", checkRuleNumbers],
   ["every dependency has an exact version", checkExactVersions],
   ["all our packages carry one version", checkOneVersion],
+  ["the compiler and the manifest agree on what a package needs", checkReferences],
 ];
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
