@@ -68,7 +68,7 @@ async function elect() {
   try {
     const url = await readyUrl(server);
     const printed = await succeed(process.execPath, ["elect.mjs", url]);
-    if (!/^fence [1-9]\d*$/m.test(printed)) throw new Error(`no fence in: ${printed}`);
+    if (!/^fence smoke#[1-9]\d*$/m.test(printed)) throw new Error(`no fence in: ${printed}`);
     server.kill("SIGTERM");
     const [code, signal] = await exited;
     if (code !== 0) throw new Error(`the server ended with ${signal ?? `code ${code}`} on SIGTERM`);

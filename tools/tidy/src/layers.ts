@@ -25,7 +25,8 @@ export type Machine = "none" | "globals" | "node";
 const PROTOBUF = "@bufbuild/protobuf";
 const CONNECT = "@connectrpc/connect";
 const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
-const RAFT = ["raft/ids", "raft/core", "raft/store", "raft/memory", "raft"];
+const BELOW_CORE = ["raft/contract", "raft/quorum", "raft/log"];
+const RAFT = [...BELOW_CORE, "raft/core", "raft/store", "raft/memory", "raft"];
 const SERVER = ["server/wire", "server/replica", "server/rpc", "server", "server/node"];
 const CLIENT = ["client/node", "client/web", "client/door", "client"];
 const BELOW_SERVER = ["base", "api", "fsm", ...RAFT];
@@ -37,11 +38,13 @@ const ZONES: readonly Zone[] = [
   zone("api", /^packages\/api\//, [], [PROTOBUF]),
   zone("fsm", /^packages\/fsm\//, ["base", "api"], [PROTOBUF]),
 
-  zone("raft/ids", /^packages\/raft\/src\/ids\.ts$/, [], []),
-  zone("raft/core", /^packages\/raft\/src\/(core|quorum|log)\//, ["base", "raft/ids"], []),
-  zone("raft/store", /^packages\/raft\/src\/store\//, ["base", "raft/ids", "raft/core"], []),
+  zone("raft/contract", /^packages\/raft\/src\/(ids|group)\.ts$/, [], []),
+  zone("raft/quorum", /^packages\/raft\/src\/quorum\//, ["base", "raft/contract"], []),
+  zone("raft/log", /^packages\/raft\/src\/log\//, ["base", "raft/contract"], []),
+  zone("raft/core", /^packages\/raft\/src\/core\//, ["base", ...BELOW_CORE], []),
+  zone("raft/store", /^packages\/raft\/src\/store\//, ["base", ...BELOW_CORE, "raft/core"], []),
   zone("raft/memory", /^packages\/raft\/src\/memory\//, ["base", ...RAFT], []),
-  zone("raft", /^packages\/raft\//, ["base", "raft/ids", "raft/core", "raft/store"], []),
+  zone("raft", /^packages\/raft\//, ["base", ...BELOW_CORE, "raft/core", "raft/store"], []),
 
   zone(
     "client/node",
