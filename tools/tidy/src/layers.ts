@@ -123,7 +123,7 @@ const ZONES: readonly Zone[] = [
   ),
   zone("console", /^apps\/console\//, CLIENT, ["preact", "uplot", "vite"], "globals"),
   zone("examples", /^examples\//, CLIENT, []),
-  zone("bench", /^bench\//, EVERYTHING, ["tinybench"], "node"),
+  zone("bench", /^bench\//, EVERYTHING, ["cli-table3", "tinybench"], "node"),
   zone("smoke", /^tools\/smoke\//, [], [], "node"),
   zone("tools", /^tools\//, EVERYTHING, ["typescript"], "node"),
   zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vitest"], "node"),
