@@ -29,7 +29,7 @@ test("several endpoints are parted by commas or lines", () => {
 });
 
 test.each([
-  ["127.0.0.1:7400", 'is no URL like http://127.0.0.1:7400'],
+  ["127.0.0.1:7400", "is no URL like http://127.0.0.1:7400"],
   ["ftp://a", "is no URL like"],
   ["http://a:1/path", "has a path"],
   ["http://a:1?x=1", "has a path"],

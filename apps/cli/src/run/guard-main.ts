@@ -63,7 +63,8 @@ function take(event: GuardEvent): void {
 function carryOut(effect: GuardEffect): void {
   switch (effect.kind) {
     case "spawn":
-      return spawnCommand(effect.command, effect.env);
+      spawnCommand(effect.command, effect.env);
+      return;
     case "signal":
       if (group !== undefined && signalGroup(group, effect.signal) === "refused") {
         process.stderr.write(
@@ -72,9 +73,11 @@ function carryOut(effect: GuardEffect): void {
       }
       return;
     case "report":
-      return report(effect.report);
+      report(effect.report);
+      return;
     case "await_group":
-      return awaitGroup();
+      awaitGroup();
+      return;
     case "quit":
       // Exits when the last report has left; a runner that is gone takes none.
       pipe.end(() => process.exit(0));

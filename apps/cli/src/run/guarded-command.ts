@@ -105,7 +105,8 @@ function attach(child: ChildProcess): Guard {
     if (group === undefined || !isGroupAlive(group)) {
       // A guard that is stopped would hold on to a command that is dead.
       child.kill("SIGKILL");
-      return settle(how);
+      settle(how);
+      return;
     }
     setTimeout(() => killGroup(how), GROUP_CHECK_MS);
   };

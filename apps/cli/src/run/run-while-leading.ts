@@ -11,7 +11,7 @@ import type { CampaignState, Election, ElectionError, Leadership } from "@concla
 import { signalExitCode } from "../exit-code.ts";
 import type { Stops } from "../stops.ts";
 import type { Countdown } from "./countdown.ts";
-import { type CommandEnd, createGuard, type Guard } from "./guarded-command.ts";
+import type { CommandEnd, Guard } from "./guarded-command.ts";
 import { readClocks } from "./system-reading.ts";
 
 /** What the guard may be late by before this process kills in its stead. */
@@ -32,6 +32,7 @@ export interface RunSurroundings {
   /** Tells the user what happens; one line. */
   readonly say: (line: string) => void;
   readonly stops: Stops;
+  readonly createGuard: () => Guard;
 }
 
 /** Resolves with the exit code: the command's own, 128 + n where signal n ended it. */
@@ -40,7 +41,7 @@ export async function runWhileLeading(
   plan: RunPlan,
   surroundings: RunSurroundings,
 ): Promise<number> {
-  const { say, stops } = surroundings;
+  const { say, stops, createGuard } = surroundings;
   const finished = new AbortController();
   let exitCode: number | undefined;
   let guard = createGuard();
@@ -52,7 +53,7 @@ export async function runWhileLeading(
   });
 
   const work = async (leadership: Leadership): Promise<void> => {
-    guard = await liveGuard(guard);
+    guard = await liveGuard(guard, createGuard);
     // A stop may have come while the guard was waited for.
     if (finished.signal.aborted) return;
     say(`leading ${election.name} with term ${leadership.fence.term}`);
@@ -87,7 +88,7 @@ export async function runWhileLeading(
 }
 
 /** A guard that was killed while nothing ran is replaced; one that cannot come up is an error. */
-async function liveGuard(guard: Guard): Promise<Guard> {
+async function liveGuard(guard: Guard, createGuard: () => Guard): Promise<Guard> {
   if (!guard.isGone && (await guard.ready)) return guard;
   const next = createGuard();
   if (!(await next.ready)) throw new Error("the guard process did not start");

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The options that every command talking to a cluster takes, and the client that they lead to. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "@conclave/client";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { CliContext } from "./cli-context.ts";
+import { parseDuration } from "./duration.ts";
+import { chooseEndpoints, ENDPOINTS_FILE } from "./endpoints.ts";
+import { CliError, EXIT } from "./exit-code.ts";
+
+export interface ClusterOptions {
+  readonly endpoint?: string;
+  readonly namespace?: string;
+}
+
+export interface OutputOptions {
+  readonly output: "human" | "json";
+}
+
+/** Adds `--endpoint` and `--namespace`. The token comes from the environment only: see `connectTo`. */
+export function addClusterOptions(command: Command): Command {
+  return command
+    .option(
+      "--endpoint <url[,url...]>",
+      "nodes of the cluster (default: CONCLAVE_ENDPOINTS, else .conclave/endpoints, else http://127.0.0.1:7400)",
+    )
+    .option("--namespace <name>", 'the namespace (default: CONCLAVE_NAMESPACE, else "default")');
+}
+
+/** Adds `-o`. */
+export function addOutputOption(command: Command): Command {
+  return command.addOption(
+    new Option("-o, --output <format>", "for people, or stable for programs")
+      .choices(["human", "json"])
+      .default("human"),
+  );
+}
+
+/**
+ * Connects to the cluster that the options, the environment or the working directory name.
+ *
+ * The token is read from CONCLAVE_TOKEN and there is no flag for it: arguments are shown to every
+ * user of the machine.
+ *
+ * @throws CliError for a malformed endpoint; ElectionError TIMEOUT when no server answers
+ */
+export async function connectTo(options: ClusterOptions, context: CliContext): Promise<Client> {
+  const { env } = context;
+  const found = chooseEndpoints({
+    flag: options.endpoint,
+    environment: env["CONCLAVE_ENDPOINTS"],
+    file: await readEndpointsFile(context.cwd),
+  });
+  if (found.kind === "malformed") {
+    throw new CliError(EXIT.usage, `${found.source}: ${found.problem}`);
+  }
+  context.endpoints = found.urls;
+  const namespace = options.namespace ?? env["CONCLAVE_NAMESPACE"];
+  const token = env["CONCLAVE_TOKEN"];
+  // Loaded here, so that help and mistakes are answered without waiting for the network's libraries.
+  const { connect } = await import("@conclave/client");
+  return connect({
+    endpoints: found.urls,
+    ...(namespace ? { namespace } : {}),
+    ...(token ? { token: () => Promise.resolve(token) } : {}),
+  });
+}
+
+/** Connects, works and closes, however the work ends. */
+export async function withClient<T>(
+  options: ClusterOptions,
+  context: CliContext,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await connectTo(options, context);
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** For commander: a duration in milliseconds. */
+export function durationArgument(text: string): number {
+  const parsed = parseDuration(text);
+  if (parsed.kind === "malformed") throw new InvalidArgumentError(`It is ${parsed.expected}.`);
+  return parsed.ms;
+}
+
+/** For commander: a revision or term, of up to 64 bits. */
+export function integerArgument(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
+  return BigInt(text);
+}
+
+async function readEndpointsFile(cwd: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(cwd, ENDPOINTS_FILE), "utf8");
+  } catch {
+    // Most directories have none; one that cannot be read is as good as none.
+    return undefined;
+  }
+}
