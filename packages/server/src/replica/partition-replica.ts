@@ -264,9 +264,11 @@ export class PartitionReplica implements WatchedPartition {
     for (const entry of entries) {
       if (this.#hasFailed) return;
       const decoded = decodeEntry(entry.bytes);
-      if (decoded.kind === "refused") {
+      if (decoded.kind !== "entry") {
         // Never skipped: a replica that went on without it would differ from the others for ever.
-        this.#fail(`entry ${entry.index} of partition ${this.number}: ${decoded.reason}`);
+        this.#fail(
+          `entry ${entry.index} of partition ${this.number} is ${decoded.kind}: ${decoded.what}`,
+        );
         return;
       }
       const own = this.#proposals.takeCommitted(entry);
@@ -297,9 +299,9 @@ export class PartitionReplica implements WatchedPartition {
   }
 
   #restored(from: LogSnapshot): void {
-    const restored = restore(from.bytes);
+    const restored = restore([from.bytes]);
     if (restored.kind === "refused") {
-      this.#fail(`snapshot of partition ${this.number}: ${restored.reason}`);
+      this.#fail(`snapshot of partition ${this.number} is ${restored.reason}: ${restored.detail}`);
       return;
     }
     this.#state = restored.state;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One command of a client, from the checked request to the result: routed to the home of its name,
+ * registered with its session where that is due, answered by a callback.
+ */
+
+import type { CommandResult } from "@conclave/api";
+import type { AdminCommand, CandidateCommand, OpenSession, Reply } from "@conclave/fsm";
+import type { AttachmentId } from "../replica/deadlines.ts";
+import type { ElectionNode } from "../replica/election-node.ts";
+import type { PartitionReplica } from "../replica/partition-replica.ts";
+import type { SubmissionOutcome } from "../replica/proposals.ts";
+import {
+  type Failure,
+  failureOfRefusal,
+  failureOfSubmission,
+  notApplied,
+} from "../wire/failure.ts";
+import { commandResultOf } from "../wire/views.ts";
+
+/** A session that is to be registered in the entry of its first command on a partition. */
+export interface Registering {
+  readonly opening: OpenSession;
+  readonly attachment: AttachmentId;
+}
+
+export type CommandSettled = (result: CommandResult | Failure, home: PartitionReplica) => void;
+
+export function runCommand(
+  node: ElectionNode,
+  command: CandidateCommand | AdminCommand,
+  giveUpAtMs: number,
+  settled: CommandSettled,
+): void {
+  const home = node.homeOf(command.key);
+  home.submit({
+    commands: [command],
+    giveUpAtMs,
+    mayUseReserve: isOperators(command),
+    settle: (outcome) => settled(resultOf(outcome, 0, home, false), home),
+  });
+}
+
+/** As `runCommand`, with the session registered before it in the same entry. */
+export function registerAndRun(
+  node: ElectionNode,
+  command: CandidateCommand,
+  { opening, attachment }: Registering,
+  giveUpAtMs: number,
+  settled: CommandSettled,
+): void {
+  const home = node.homeOf(command.key);
+  const submission = { commands: [command], giveUpAtMs, mayUseReserve: false, settle: ignore };
+  home.register(opening, submission, attachment, (outcome) => {
+    const opened = outcome.kind === "replied" ? outcome.replies[0] : undefined;
+    if (opened?.kind === "refused") {
+      settled(refusedOpening(opened, outcome), home);
+      return;
+    }
+    const isRegistered = opened?.kind === "session-opened" && !opened.already;
+    settled(resultOf(outcome, 1, home, isRegistered), home);
+  });
+}
+
+const ignore = (): void => {};
+
+/** The session could not be opened as asked for, though another opening may have let the command pass. */
+function refusedOpening(
+  refused: Extract<Reply, { kind: "refused" }>,
+  outcome: SubmissionOutcome,
+): Failure {
+  const reply = outcome.kind === "replied" ? outcome.replies[1] : undefined;
+  const isApplied = reply?.kind === "done" && reply.changed;
+  return { ...failureOfRefusal(refused), outcome: isApplied ? "applied" : "not-applied" };
+}
+
+function resultOf(
+  outcome: SubmissionOutcome,
+  place: number,
+  home: PartitionReplica,
+  isRegistered: boolean,
+): CommandResult | Failure {
+  if (outcome.kind !== "replied") return failureOfSubmission(outcome);
+  const reply = outcome.replies[place];
+  if (reply?.kind === "done") return commandResultOf(home.number, reply, isRegistered);
+  return reply?.kind === "refused" ? failureOfRefusal(reply) : notApplied("session_unknown");
+}
+
+function isOperators(command: CandidateCommand | AdminCommand): boolean {
+  return "options" in command;
+}
