@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, expect, test } from "vitest";
+import { createConnections } from "./connections.ts";
+import { type FrontPort, openFrontPort } from "./front-port.ts";
+import { registerHealth } from "./health-service.ts";
+import { createHttpRoutes } from "./http-routes.ts";
+import { createReadiness } from "./readiness.ts";
+import { createRpcHandler } from "./rpc-handler.ts";
+import { systemClock } from "./system-clock.ts";
+
+const opened: FrontPort[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((port) => port.close(0)));
+});
+
+async function open(leaderless: readonly number[], corsOrigins: readonly string[] = []) {
+  const readiness = createReadiness(() => leaderless);
+  const connections = createConnections();
+  const rpc = createRpcHandler({
+    connections,
+    routes: (router, registered) => registerHealth(router, readiness, registered.isRegistered),
+  });
+  const handler = createHttpRoutes({ rpc, readiness, corsOrigins });
+  const address = { host: "127.0.0.1", port: 0 };
+  const outcome = await openFrontPort({ ...address, clock: systemClock, connections, handler });
+  if (outcome.kind !== "open") throw new Error(outcome.detail);
+  opened.push(outcome.port);
+  return { url: outcome.port.url, readiness };
+}
+
+const ask = async (url: string, init?: RequestInit): Promise<string> => {
+  const answer = await fetch(url, init);
+  return `${answer.status} ${await answer.text()}`;
+};
+
+const check = "/grpc.health.v1.Health/Check";
+const jsonCall = {
+  method: "POST",
+  headers: { "Content-Type": "application/json", Origin: "https://ops.example.org" },
+  body: "{}",
+};
+
+test("/healthz answers while the process runs, leaders or not", async () => {
+  const { url } = await open([1]);
+  expect(await ask(`${url}/healthz`)).toBe("200 ok\n");
+});
+
+test("/readyz answers 200 once every partition has a leader", async () => {
+  const { url } = await open([]);
+  expect(await ask(`${url}/readyz`)).toBe("200 ready\n");
+});
+
+test("/readyz answers 503 and names the partitions without a leader", async () => {
+  const { url } = await open([2, 7]);
+  const expected = "503 partition 2: no leader\npartition 7: no leader\n";
+  expect(await ask(`${url}/readyz?verbose`)).toBe(expected);
+});
+
+test("/readyz answers 503 as soon as a shutdown begins", async () => {
+  const { url, readiness } = await open([]);
+  readiness.shutDown();
+  expect(await ask(`${url}/readyz`)).toBe("503 shutting down\n");
+});
+
+test.each(["/", "/metrics", "/healthz/", "/no.Such/Method"])("%s is not found", async (path) => {
+  const { url } = await open([]);
+  expect(await ask(`${url}${path}`)).toBe("404 not found\n");
+});
+
+test("the probes are for reading", async () => {
+  const { url } = await open([]);
+  expect(await ask(`${url}/healthz`, { method: "POST" })).toBe("405 use GET\n");
+  expect(await ask(`${url}/readyz`, { method: "HEAD" })).toBe("200 ");
+});
+
+test("pages of other origins are allowed nothing by default", async () => {
+  const { url } = await open([]);
+  const answer = await fetch(`${url}${check}`, jsonCall);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("Access-Control-Allow-Origin")).toBeNull();
+  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
+  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBeNull();
+});
+
+test("a page of an allowed origin may ask, call and read", async () => {
+  const { url } = await open([], ["https://ops.example.org"]);
+  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get("Vary")).toBe("Origin");
+  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBe("https://ops.example.org");
+  expect(preflight.headers.get("Access-Control-Allow-Methods")).toContain("POST");
+  expect(preflight.headers.get("Access-Control-Allow-Headers")).toContain("Connect-Timeout-Ms");
+  const answer = await fetch(`${url}${check}`, jsonCall);
+  expect(await answer.json()).toEqual({ status: "SERVING" });
+  expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("https://ops.example.org");
+  expect(answer.headers.get("Access-Control-Expose-Headers")).toContain("Grpc-Status");
+});
+
+test("a page of an origin that is not on the list is allowed nothing", async () => {
+  const { url } = await open([], ["https://other.example.org"]);
+  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get("Vary")).toBe("Origin");
+  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBeNull();
+});
