@@ -33,7 +33,8 @@ export function apply(state: PartitionState, entry: LogEntry): Applied {
     turn.replies.push(checkCommand(state.limits, command) ?? execute(turn, command));
     turn.position += 1;
   }
-  return turn;
+  const { replies, changes, sessionsOpened, sessionsEnded, streamMessages } = turn;
+  return { replies, changes, sessionsOpened, sessionsEnded, streamMessages };
 }
 
 function execute(turn: Turn, command: Command): Reply {

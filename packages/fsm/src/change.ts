@@ -28,8 +28,8 @@ export interface Change {
   readonly previousRevision: bigint;
   readonly key: PrimitiveKey;
   readonly term: bigint;
-  readonly leaderBefore?: CandidateView;
-  readonly leader?: CandidateView;
+  readonly leaderBefore?: CandidateView | undefined;
+  readonly leader?: CandidateView | undefined;
   readonly cause: Cause;
   readonly reason: string;
   readonly timeMs: number;

@@ -12,11 +12,13 @@ import type { PrimitiveKey } from "./key.ts";
 import { type ElectionInput, readInput } from "./s1-input.ts";
 import { readKey } from "./wire-key.ts";
 import {
+  beginMessage,
+  endMessage,
   failDamaged,
   failUnknown,
+  nextField,
   readBigint,
   readFixed64,
-  readMessage,
   readNumber,
   readPackedNumbers,
   readText,
@@ -43,12 +45,14 @@ function readOpenIndexedSession(reader: WireReader): DialectCommand {
   let dialect = 0;
   let ttlMs = 0;
   let principal = "";
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) dialect = readNumber(reader);
     else if (reader.field === 2) ttlMs = readNumber(reader);
     else if (reader.field === 3) principal = readText(reader);
     else failUnknown(reader, `field ${reader.field} of an indexed opening`);
-  });
+  }
+  endMessage(reader, outer);
   if (dialect !== 1 && dialect !== 2) failUnknown(reader, `dialect ${dialect}`);
   return {
     kind: "open-indexed-session",
@@ -75,7 +79,8 @@ function readDialectCall(reader: WireReader): DialectCommand | undefined {
     lifecycle: 0,
     restore: undefined,
   };
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) parts.key = readKey(reader);
     else if (reader.field === 3) parts.input = readInput(reader);
@@ -85,7 +90,8 @@ function readDialectCall(reader: WireReader): DialectCommand | undefined {
     else if (reader.field === 7) order = readStrictOrder(reader);
     else if (reader.field === 8) order = { kind: "set", number: readNumber(reader) };
     else failUnknown(reader, `field ${reader.field} of a call`);
-  });
+  }
+  endMessage(reader, outer);
   const operation = operationOf(reader, parts);
   return operation && { kind: "dialect-call", sessionId, order, operation };
 }
@@ -109,11 +115,13 @@ function operationOf(reader: WireReader, parts: OperationParts): DialectOperatio
 function readStrictOrder(reader: WireReader): CallOrder {
   let number = 0;
   let voidThrough: number | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) number = readNumber(reader);
     else if (reader.field === 2) voidThrough = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a number`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "strict", number, ...(voidThrough === undefined ? {} : { voidThrough }) };
 }
 
@@ -121,12 +129,14 @@ function readRestore(reader: WireReader): Omit<RestoreLatch, "key"> {
   let term = 0n;
   let leader: string | undefined;
   const participants: RestoredParticipant[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) term = readBigint(reader);
     else if (reader.field === 2) leader = readText(reader);
     else if (reader.field === 3) participants.push(readParticipant(reader));
     else failUnknown(reader, `field ${reader.field} of a restore`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "restore", term, ...(leader === undefined ? {} : { leader }), participants };
 }
 
@@ -134,12 +144,14 @@ function readParticipant(reader: WireReader): RestoredParticipant {
   let candidate = "";
   let sessionId = 0n;
   let ttlMs = 0;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) candidate = readText(reader);
     else if (reader.field === 2) sessionId = readFixed64(reader);
     else if (reader.field === 3) ttlMs = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a participant`);
-  });
+  }
+  endMessage(reader, outer);
   return { candidate, sessionId, ttlMs };
 }
 
@@ -147,23 +159,27 @@ function readAcknowledgeS0(reader: WireReader): DialectCommand {
   let sessionId = 0n;
   let number = 0;
   const streams: { streamId: number; responseId: number }[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) number = readNumber(reader);
     else if (reader.field === 3) streams.push(readStreamPosition(reader));
     else failUnknown(reader, `field ${reader.field} of an acknowledgement`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "acknowledge-s0", sessionId, number, streams };
 }
 
 function readStreamPosition(reader: WireReader): { streamId: number; responseId: number } {
   let streamId = 0;
   let responseId = 0;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) streamId = readNumber(reader);
     else if (reader.field === 2) responseId = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a stream's position`);
-  });
+  }
+  endMessage(reader, outer);
   return { streamId, responseId };
 }
 
@@ -171,11 +187,13 @@ function readAcknowledgeS1(reader: WireReader): DialectCommand {
   let sessionId = 0n;
   let number = 0;
   const open: number[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) number = readNumber(reader);
     else if (reader.field === 3) open.push(...readPackedNumbers(reader));
     else failUnknown(reader, `field ${reader.field} of an acknowledgement`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "acknowledge-s1", sessionId, number, open };
 }

@@ -63,7 +63,12 @@ export interface ElectionOrigin {
 
 export function createElection(origin: ElectionOrigin): Election {
   return {
-    ...origin,
+    key: origin.key,
+    text: origin.text,
+    createdIndex: origin.createdIndex,
+    createdRevision: origin.createdRevision,
+    term: origin.term,
+    isLed: origin.isLed,
     revision: 0n,
     sinceMs: undefined,
     changedMs: undefined,

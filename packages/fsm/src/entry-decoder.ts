@@ -19,14 +19,15 @@ import type { PrimitiveKey } from "./key.ts";
 import { type ElectionInput, readInput } from "./s1-input.ts";
 import { readKey } from "./wire-key.ts";
 import {
+  beginMessage,
   createWireReader,
+  endMessage,
   failDamaged,
   failUnknown,
   nextField,
   readBigint,
   readBool,
   readFixed64,
-  readMessage,
   readNumber,
   readText,
   readTextPair,
@@ -52,7 +53,7 @@ export function decodeEntry(bytes: Uint8Array): DecodedEntry {
       version = readNumber(reader);
       if (version !== ENTRY_VERSION) failUnknown(reader, `entry version ${version}`);
     } else if (reader.field === 2) timeMs = readNumber(reader);
-    else if (reader.field === 3) readMessage(reader, () => readCommand(reader, commands));
+    else if (reader.field === 3) readCommand(reader, commands);
     else failUnknown(reader, `field ${reader.field} of an entry`);
   }
   if (version === 0) failDamaged(reader, "an entry without a version");
@@ -60,9 +61,16 @@ export function decodeEntry(bytes: Uint8Array): DecodedEntry {
 }
 
 function readCommand(reader: WireReader, commands: Command[]): void {
-  const command = readCommandField(reader);
-  if (command !== undefined) commands.push(command);
-  else failUnknown(reader, `command ${reader.field}`);
+  const outer = beginMessage(reader);
+  const before = commands.length;
+  while (nextField(reader)) {
+    const command = readCommandField(reader);
+    if (command !== undefined) commands.push(command);
+    else failUnknown(reader, `command ${reader.field}`);
+  }
+  endMessage(reader, outer);
+  if (commands.length !== before + 1)
+    failDamaged(reader, "a command that is none, or more than one");
 }
 
 function readCommandField(reader: WireReader): Command | undefined {
@@ -86,10 +94,12 @@ function readCommandField(reader: WireReader): Command | undefined {
 
 function readOnlySessionId(reader: WireReader): bigint {
   let sessionId = 0n;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else failUnknown(reader, `field ${reader.field} of a session's end`);
-  });
+  }
+  endMessage(reader, outer);
   return sessionId;
 }
 
@@ -99,35 +109,41 @@ function readOpenSession(reader: WireReader): Command {
   let graceMs = 0;
   let principal = "";
   const labels = new Map<string, string>();
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) ttlMs = readNumber(reader);
     else if (reader.field === 3) graceMs = readNumber(reader);
     else if (reader.field === 4) readTextPair(reader, labels);
     else if (reader.field === 5) principal = readText(reader);
     else failUnknown(reader, `field ${reader.field} of an opening`);
-  });
+  }
+  endMessage(reader, outer);
   const command = { kind: "open-session", sessionId, ttlMs, graceMs, labels } as const;
   return principal === "" ? command : { ...command, principal };
 }
 
 function readExpireSessions(reader: WireReader): Command {
   const sessions: ExpiredSession[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessions.push(readExpiredSession(reader));
     else failUnknown(reader, `field ${reader.field} of an expiry`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "expire-sessions", sessions };
 }
 
 function readExpiredSession(reader: WireReader): ExpiredSession {
   let sessionId = 0n;
   let isDisconnected = false;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) isDisconnected = readBool(reader);
     else failUnknown(reader, `field ${reader.field} of an expired session`);
-  });
+  }
+  endMessage(reader, outer);
   return { sessionId, cause: isDisconnected ? "disconnected" : "expired" };
 }
 
@@ -138,7 +154,8 @@ function readCandidateCommand(reader: WireReader): CandidateCommand | undefined 
   let update = "";
   let takeover = false;
   const metadata = new Map<string, string>();
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) key = readKey(reader);
     else if (reader.field === 2) id = readCommandId(reader);
     else if (reader.field === 3) input = readInput(reader);
@@ -146,13 +163,14 @@ function readCandidateCommand(reader: WireReader): CandidateCommand | undefined 
     else if (reader.field === 5) readTextPair(reader, metadata);
     else if (reader.field === 6) takeover = readBool(reader);
     else failUnknown(reader, `field ${reader.field} of a candidate's command`);
-  });
+  }
+  endMessage(reader, outer);
   if (key === undefined || id === undefined) {
     failDamaged(reader, "a candidate's command without its key or id");
     return undefined;
   }
   if (input === undefined) return { kind: "update-metadata", key, candidate: update, metadata, id };
-  const { verb, candidate } = input as ElectionInput;
+  const { verb, candidate } = input;
   if (verb === "enter") return { kind: "enter", key, candidate, metadata, takeover, id };
   if (verb === "withdraw") return { kind: "withdraw", key, candidate, id };
   failUnknown(reader, `candidate's command ${verb}`);
@@ -163,12 +181,14 @@ function readCommandId(reader: WireReader): CommandId {
   let sessionId = 0n;
   let number = 0;
   let acknowledged = 0;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) number = readNumber(reader);
     else if (reader.field === 3) acknowledged = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a command's id`);
-  });
+  }
+  endMessage(reader, outer);
   return { sessionId, number, acknowledged };
 }
 
@@ -178,14 +198,16 @@ function readAdminCommand(reader: WireReader): AdminCommand | undefined {
   let ifRevision: bigint | undefined;
   let reason = "";
   let requestId: string | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) key = readKey(reader);
     else if (reader.field === 2) input = readInput(reader);
     else if (reader.field === 3) ifRevision = readBigint(reader);
     else if (reader.field === 4) reason = readText(reader);
     else if (reader.field === 5) requestId = readText(reader);
     else failUnknown(reader, `field ${reader.field} of an operator's command`);
-  });
+  }
+  endMessage(reader, outer);
   if (key === undefined) {
     failDamaged(reader, "an operator's command without its key");
     return undefined;
@@ -220,10 +242,12 @@ function steerOf(
 
 function readRaiseLevel(reader: WireReader): Command {
   let level = 0;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) level = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a level`);
-  });
+  }
+  endMessage(reader, outer);
   if (level > LEVEL_MAX) failUnknown(reader, `level ${level}`);
   return { kind: "raise-level", level };
 }

@@ -81,8 +81,8 @@ function record(
     previousRevision: election.revision,
     key: election.key,
     term: election.term,
-    ...(leaderBefore === undefined ? undefined : { leaderBefore }),
-    ...(leader === undefined ? undefined : { leader }),
+    leaderBefore,
+    leader,
     cause: difference.cause,
     reason: difference.reason ?? "",
     timeMs: state.timeMs,
@@ -97,5 +97,7 @@ function record(
   election.termView = undefined;
   // S0 knows no metadata, so it sees no event where nothing else has changed.
   if (difference.cause === "metadata") return;
+  if (election.streams.length === 0) return;
+  // Over a copy: a stream that overflows takes itself out.
   for (const stream of [...election.streams]) emitEvent(turn, stream, termViewOf(election));
 }

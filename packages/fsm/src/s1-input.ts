@@ -4,7 +4,15 @@
  * numbered 1 to 8, and promote and demote carry the candidate in field 2, all others in field 1.
  */
 
-import { failDamaged, failUnknown, readMessage, readText, type WireReader } from "./wire-reader.ts";
+import {
+  beginMessage,
+  endMessage,
+  failDamaged,
+  failUnknown,
+  nextField,
+  readText,
+  type WireReader,
+} from "./wire-reader.ts";
 import { closeMessage, openMessage, type WireWriter, writeText } from "./wire-writer.ts";
 
 /** `watch` stands for S0's Events, which S1 calls a query. */
@@ -46,18 +54,22 @@ export function writeInput(
 export function readInput(reader: WireReader): ElectionInput | undefined {
   let verb: InputVerb | undefined;
   let candidate = "";
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     verb = VERBS.get(reader.field);
     if (verb === undefined) {
       failUnknown(reader, `input ${reader.field}`);
-      return;
+      break;
     }
     const { candidate: expected } = FIELDS[verb];
-    readMessage(reader, () => {
+    const input = beginMessage(reader);
+    while (nextField(reader)) {
       if (reader.field === expected) candidate = readText(reader);
       else failUnknown(reader, `field ${reader.field} of an input`);
-    });
-  });
+    }
+    endMessage(reader, input);
+  }
+  endMessage(reader, outer);
   if (verb === undefined) {
     failDamaged(reader, "an input without a verb");
     return undefined;

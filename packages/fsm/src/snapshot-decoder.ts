@@ -16,14 +16,15 @@ import { linkRecords, type RestoredRecords } from "./snapshot-links.ts";
 import { readElection, readSession } from "./snapshot-records.ts";
 import { readKey } from "./wire-key.ts";
 import {
+  beginMessage,
   createWireReader,
+  endMessage,
   failDamaged,
   failUnknown,
   nextField,
   readBigint,
   readBool,
   readFixed64,
-  readMessage,
   readNumber,
   readPackedFixed64,
   readText,
@@ -121,37 +122,43 @@ function loadField(loading: Loading, reader: WireReader): void {
 function loadEnd(loading: Loading, reader: WireReader): void {
   let records = 0;
   let hash = 0n;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) records = readNumber(reader);
     else if (reader.field === 2) hash = readFixed64(reader);
     else failUnknown(reader, `field ${reader.field} of a snapshot's end`);
-  });
+  }
+  endMessage(reader, outer);
   const isWhole = records === loading.count && hash === hashValue(loading.hash);
   if (!isWhole) failDamaged(reader, "a snapshot whose hash is another");
   loading.isEnded = true;
 }
 
 function loadPartition(state: PartitionState, reader: WireReader): void {
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) state.revision = readBigint(reader);
     else if (reader.field === 2) state.index = readBigint(reader);
     else if (reader.field === 3) state.timeMs = readNumber(reader);
     else if (reader.field === 4) state.level = readNumber(reader);
     else if (reader.field === 5) state.termFloor = readBigint(reader);
     else failUnknown(reader, `field ${reader.field} of a partition`);
-  });
+  }
+  endMessage(reader, outer);
 }
 
 function loadTombstone(state: PartitionState, reader: WireReader): void {
   let text = "";
   let term = 0n;
   let isFolded = false;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) text = keyText(readKey(reader));
     else if (reader.field === 2) term = readBigint(reader);
     else if (reader.field === 3) isFolded = readBool(reader);
     else failUnknown(reader, `field ${reader.field} of a tombstone`);
-  });
+  }
+  endMessage(reader, outer);
   state.tombstones.set(text, { term, isFolded });
 }
 
@@ -159,12 +166,14 @@ function loadRequestReply(state: PartitionState, reader: WireReader): void {
   let id = "";
   let content = "";
   let reply: ReturnType<typeof readReply>;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) id = readText(reader);
     else if (reader.field === 2) content = readText(reader);
     else if (reader.field === 3) reply = readReply(reader);
     else failUnknown(reader, `field ${reader.field} of a kept reply`);
-  });
+  }
+  endMessage(reader, outer);
   if (reply === undefined) failDamaged(reader, "a kept reply without the reply");
   else state.requestReplies.set(id, { content, reply });
 }

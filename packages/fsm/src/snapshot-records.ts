@@ -8,12 +8,14 @@ import { createSession, type Numbering, type Session, type SessionOptions } from
 import type { TermView } from "./view.ts";
 import { readKey } from "./wire-key.ts";
 import {
+  beginMessage,
+  endMessage,
   failDamaged,
   failUnknown,
+  nextField,
   readBigint,
   readBool,
   readFixed64,
-  readMessage,
   readNumber,
   readPackedNumbers,
   readText,
@@ -71,7 +73,8 @@ export function readSession(reader: WireReader): SessionRecord {
   const labels = new Map<string, string>();
   const session = createSession({ ...options, labels });
   const streams: StreamRecord[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) options.id = readFixed64(reader);
     else if (reader.field === 2) options.numbering = readNumbering(reader);
     else if (reader.field === 3) options.ttlMs = readNumber(reader);
@@ -83,7 +86,8 @@ export function readSession(reader: WireReader): SessionRecord {
     else if (reader.field === 12) readBinding(reader, session);
     else if (reader.field === 13) streams.push(readStream(reader));
     else failUnknown(reader, `field ${reader.field} of a session`);
-  });
+  }
+  endMessage(reader, outer);
   return { session: { ...session, ...options, labels }, streams };
 }
 
@@ -101,7 +105,8 @@ export function readElection(reader: WireReader): ElectionRecord {
     idleIndex: 0n,
     metadata: new Map(),
   };
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) record.key = readKey(reader);
     else if (reader.field === 2) readElectionState(reader, record);
     else if (reader.field === 3) record.createdIndex = readBigint(reader);
@@ -113,7 +118,8 @@ export function readElection(reader: WireReader): ElectionRecord {
     else if (reader.field === 9) record.idleIndex = readBigint(reader);
     else if (reader.field === 10) readCandidateMetadata(reader, record);
     else failUnknown(reader, `field ${reader.field} of an election`);
-  });
+  }
+  endMessage(reader, outer);
   if (record.key === undefined) failDamaged(reader, "an election without its key");
   return record;
 }
@@ -136,11 +142,13 @@ function readAnswers(reader: WireReader, session: Session): void {
 function readNumberedReply(reader: WireReader, session: Session): void {
   let number = 0;
   let reply: ReturnType<typeof readReply>;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) number = readNumber(reader);
     else if (reader.field === 2) reply = readReply(reader);
     else failUnknown(reader, `field ${reader.field} of a numbered reply`);
-  });
+  }
+  endMessage(reader, outer);
   if (reply === undefined) failDamaged(reader, "a number without its reply");
   else session.answers.replies.set(number, reply);
 }
@@ -148,11 +156,13 @@ function readNumberedReply(reader: WireReader, session: Session): void {
 function readBinding(reader: WireReader, session: Session): void {
   let createdIndex = 0n;
   let key: PrimitiveKey | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) createdIndex = readBigint(reader);
     else if (reader.field === 2) key = readKey(reader);
     else failUnknown(reader, `field ${reader.field} of a binding`);
-  });
+  }
+  endMessage(reader, outer);
   if (key === undefined) failDamaged(reader, "a binding without its key");
   else session.bound.set(createdIndex, key);
 }
@@ -163,14 +173,16 @@ function readStream(reader: WireReader): StreamRecord {
   let lastResponseId = 0;
   let key: PrimitiveKey | undefined;
   const messages: Pick<StreamMessage, "index" | "type" | "term">[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) streamId = readNumber(reader);
     else if (reader.field === 2) openedIndex = readBigint(reader);
     else if (reader.field === 3) lastResponseId = readNumber(reader);
     else if (reader.field === 4) key = readKey(reader);
     else if (reader.field === 5) messages.push(readStreamMessage(reader));
     else failUnknown(reader, `field ${reader.field} of a stream`);
-  });
+  }
+  endMessage(reader, outer);
   return { streamId, openedIndex, lastResponseId, key, messages };
 }
 
@@ -178,12 +190,14 @@ function readStreamMessage(reader: WireReader): Pick<StreamMessage, "index" | "t
   let index = 0n;
   let number = 0;
   let term: TermView | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) index = readBigint(reader);
     else if (reader.field === 2) number = readNumber(reader);
     else if (reader.field === 3) term = readTerm(reader);
     else failUnknown(reader, `field ${reader.field} of a stream's message`);
-  });
+  }
+  endMessage(reader, outer);
   const type = MESSAGE_TYPES[number];
   if (type === undefined) failUnknown(reader, `message type ${number}`);
   return { index, type: type ?? "close", ...(term === undefined ? {} : { term }) };
@@ -191,32 +205,38 @@ function readStreamMessage(reader: WireReader): Pick<StreamMessage, "index" | "t
 
 /** S1's LeaderElectionSnapshot; its leader becomes the first of the list again. */
 function readElectionState(reader: WireReader, record: ElectionRecord): void {
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) record.term = readBigint(reader);
     else if (reader.field === 2) record.candidates.unshift(readCandidate(reader));
     else if (reader.field === 3) record.candidates.push(readCandidate(reader));
     else failUnknown(reader, `field ${reader.field} of an election's state`);
-  });
+  }
+  endMessage(reader, outer);
 }
 
 function readCandidate(reader: WireReader): { name: string; sessionId: SessionId } {
   let name = "";
   let sessionId = 0n;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) name = readText(reader);
     else if (reader.field === 2) sessionId = readBigint(reader);
     else failUnknown(reader, `field ${reader.field} of a candidate`);
-  });
+  }
+  endMessage(reader, outer);
   return { name, sessionId };
 }
 
 function readCandidateMetadata(reader: WireReader, record: ElectionRecord): void {
   let position = 0;
   const metadata = new Map<string, string>();
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) position = readNumber(reader);
     else if (reader.field === 2) readTextPair(reader, metadata);
     else failUnknown(reader, `field ${reader.field} of a candidate's metadata`);
-  });
+  }
+  endMessage(reader, outer);
   record.metadata.set(position, metadata);
 }

@@ -3,9 +3,11 @@
 
 import type { PrimitiveKey, PrimitiveKind } from "./key.ts";
 import {
+  beginMessage,
+  endMessage,
   failDamaged,
   failUnknown,
-  readMessage,
+  nextField,
   readNumber,
   readText,
   type WireReader,
@@ -33,12 +35,14 @@ export function readKey(reader: WireReader): PrimitiveKey {
   let kind: PrimitiveKind | undefined;
   let namespace = "";
   let name = "";
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) kind = readKind(reader);
     else if (reader.field === 2) namespace = readText(reader);
     else if (reader.field === 3) name = readText(reader);
     else failUnknown(reader, `field ${reader.field} of a key`);
-  });
+  }
+  endMessage(reader, outer);
   if (kind === undefined) failDamaged(reader, "a key without a kind");
   return { kind: kind ?? "election", namespace, name };
 }

@@ -49,17 +49,18 @@ export function failDamaged(reader: WireReader, what: string): void {
   reader.fault ??= { kind: "damaged", what };
 }
 
-/** Reads a message within by giving each of its fields to `field`. */
-export function readMessage(reader: WireReader, field: (reader: WireReader) => void): void {
+/** Goes into the message that the present field holds; what it returns is for `endMessage`. */
+export function beginMessage(reader: WireReader): number {
   const size = openDelimited(reader);
-  const { end } = reader;
-  const innerEnd = reader.position + size;
-  reader.end = innerEnd;
-  while (nextField(reader)) field(reader);
-  if (reader.fault === undefined && reader.position !== innerEnd) {
-    failDamaged(reader, "a message ends within a field");
-  }
-  reader.end = end;
+  const outer = reader.end;
+  reader.end = reader.position + size;
+  return outer;
+}
+
+/** Comes back out, once `nextField` has said that the message is over. */
+export function endMessage(reader: WireReader, outer: number): void {
+  if (reader.position !== reader.end) failDamaged(reader, "a message ends within a field");
+  reader.end = outer;
 }
 
 /** A count that a double holds exactly. */
@@ -112,11 +113,13 @@ export function readPackedFixed64(reader: WireReader): bigint[] {
 export function readTextPair(reader: WireReader, map: Map<string, string>): void {
   let key = "";
   let value = "";
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) key = readText(reader);
     else if (reader.field === 2) value = readText(reader);
     else failUnknown(reader, `field ${reader.field} of a pair`);
-  });
+  }
+  endMessage(reader, outer);
   map.set(key, value);
 }
 
@@ -181,7 +184,25 @@ function takeFixed64(reader: WireReader): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
+/** Enough for any name in one piece; longer text is put together of such pieces. */
+const ASCII_PIECE = 1_024;
+
 function decodeText(reader: WireReader, start: number, end: number): string {
+  const { bytes } = reader;
+  let asciiEnd = start;
+  const pieceEnd = Math.min(end, start + ASCII_PIECE);
+  while (asciiEnd < pieceEnd && bytes[asciiEnd]! < 0x80) asciiEnd += 1;
+  // One call makes one flat string: adding up characters would leave a tree to be flattened later.
+  const ascii = String.fromCharCode.apply(undefined, piece(bytes, start, asciiEnd));
+  return asciiEnd === end ? ascii : ascii + decodeRest(reader, asciiEnd, end);
+}
+
+/** `apply` takes anything that is like an array; its type says that it must be one. */
+function piece(bytes: Uint8Array, start: number, end: number): number[] {
+  return bytes.subarray(start, end) as unknown as number[];
+}
+
+function decodeRest(reader: WireReader, start: number, end: number): string {
   const { bytes } = reader;
   let text = "";
   let at = start;

@@ -5,11 +5,13 @@ import { assert } from "@conclave/base";
 import type { DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
 import type { TermView } from "./view.ts";
 import {
+  beginMessage,
+  endMessage,
   failDamaged,
   failUnknown,
+  nextField,
   readBigint,
   readBool,
-  readMessage,
   readNumber,
   readText,
   type WireReader,
@@ -70,12 +72,14 @@ export function writeReply(writer: WireWriter, field: number, reply: Reply): voi
 
 export function readReply(reader: WireReader): Reply | undefined {
   let reply: Reply | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) reply = readDone(reader);
     else if (reader.field === 2) reply = readDialectDone(reader);
     else if (reader.field === 3) reply = readRefused(reader);
     else failUnknown(reader, `reply ${reader.field}`);
-  });
+  }
+  endMessage(reader, outer);
   if (reply === undefined) failDamaged(reader, "a reply that says nothing");
   return reply;
 }
@@ -94,13 +98,15 @@ export function readTerm(reader: WireReader): TermView {
   let sinceMs: number | undefined;
   let changedMs: number | undefined;
   const candidates: string[] = [];
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) term = readBigint(reader);
     else if (reader.field === 2) sinceMs = readNumber(reader);
     else if (reader.field === 3) changedMs = readNumber(reader);
     else if (reader.field === 4) candidates.push(readText(reader));
     else failUnknown(reader, `field ${reader.field} of a term`);
-  });
+  }
+  endMessage(reader, outer);
   return {
     term,
     ...(sinceMs === undefined ? {} : { sinceMs }),
@@ -123,13 +129,15 @@ function readDone(reader: WireReader): Done {
   let term = 0n;
   let leading = false;
   let changed = false;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) revision = readBigint(reader);
     else if (reader.field === 2) term = readBigint(reader);
     else if (reader.field === 3) leading = readBool(reader);
     else if (reader.field === 4) changed = readBool(reader);
     else failUnknown(reader, `field ${reader.field} of an answer`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "done", revision, term, leading, changed, replayed: false };
 }
 
@@ -149,14 +157,16 @@ function readDialectDone(reader: WireReader): DialectDone {
   let changed = false;
   let primitiveId = 0n;
   let term: TermView = { term: 0n, candidates: [] };
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) index = readBigint(reader);
     else if (reader.field === 2) revision = readBigint(reader);
     else if (reader.field === 3) changed = readBool(reader);
     else if (reader.field === 4) primitiveId = readBigint(reader);
     else if (reader.field === 5) term = readTerm(reader);
     else failUnknown(reader, `field ${reader.field} of a dialect's answer`);
-  });
+  }
+  endMessage(reader, outer);
   return { kind: "dialect-done", index, revision, changed, replayed: false, primitiveId, term };
 }
 
@@ -174,13 +184,15 @@ function readRefused(reader: WireReader): Refused | undefined {
   let field: string | undefined;
   let bound: string | undefined;
   let revision: bigint | undefined;
-  readMessage(reader, () => {
+  const outer = beginMessage(reader);
+  while (nextField(reader)) {
     if (reader.field === 1) reason = readText(reader);
     else if (reader.field === 2) field = readText(reader);
     else if (reader.field === 3) bound = readText(reader);
     else if (reader.field === 4) revision = readBigint(reader);
     else failUnknown(reader, `field ${reader.field} of a refusal`);
-  });
+  }
+  endMessage(reader, outer);
   if (!isReason(reason)) {
     failUnknown(reader, `refusal ${reason}`);
     return undefined;
