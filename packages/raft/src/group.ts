@@ -25,9 +25,12 @@ export type Role =
   | { readonly kind: "leader"; readonly raftTerm: number }
   | { readonly kind: "follower"; readonly raftTerm: number; readonly leader: NodeId | undefined };
 
-/** Why a group can go on no more: the disk failed twice in a row, on two files. */
+/**
+ * Why a group can go on no more: the disk failed twice in a row, on two files (`disk-failed`), or an
+ * acknowledged entry that is to be applied does not verify (`damaged`).
+ */
 export interface HostFailure {
-  readonly kind: "disk-failed";
+  readonly kind: "disk-failed" | "damaged";
   readonly detail: string;
 }
 

@@ -11,13 +11,14 @@ export type {
   RestoredSnapshot,
   Role,
 } from "./group.ts";
-export type {
-  Host,
-  HostLimits,
-  HostObserver,
-  HostOptions,
-  StartOutcome,
-  StartRefusal,
+export {
+  createHost,
+  type Host,
+  type HostLimits,
+  type HostObserver,
+  type HostOptions,
+  type StartOutcome,
+  type StartRefusal,
 } from "./host.ts";
 export type { GroupId, NodeId } from "./ids.ts";
 export type { Disk, DiskFault, DiskFaultReason, DiskFile, DiskResult } from "./store/disk.ts";

@@ -7,7 +7,7 @@
  */
 
 import { assert } from "@conclave/base";
-import type { HardState, LogEntry } from "./log-record.ts";
+import type { HardState, LogEntry } from "../log/entry.ts";
 
 export interface EntryPosition {
   readonly segment: number;

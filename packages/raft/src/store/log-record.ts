@@ -2,22 +2,9 @@
 /** What a group asks the store to keep: entries of its log, and its raftTerm and vote. */
 
 import { assert } from "@conclave/base";
-import type { GroupId, NodeId } from "../ids.ts";
+import type { GroupId } from "../ids.ts";
+import type { HardState, LogEntry } from "../log/entry.ts";
 import { FRAME_BYTES, getUint53, RECORD_TYPE, type RecordWriter, setUint53 } from "./record.ts";
-
-/** Raft's persistent state besides the log (Raft figure 2: currentTerm and votedFor). */
-export interface HardState {
-  readonly raftTerm: number;
-  readonly votedFor: NodeId | undefined;
-}
-
-export interface LogEntry {
-  readonly index: number;
-  readonly raftTerm: number;
-  /** A no-op is the entry by which a new leader commits what came before it (section 8). */
-  readonly type: "proposal" | "noop";
-  readonly bytes: Uint8Array;
-}
 
 export type LogRecord =
   | { readonly kind: "hard-state"; readonly group: GroupId; readonly hardState: HardState }

@@ -9,11 +9,12 @@
 
 import { assert } from "@conclave/base";
 import type { GroupId } from "../ids.ts";
+import type { LogEntry } from "../log/entry.ts";
 import type { Disk, DiskFault, DiskResult } from "./disk.ts";
 import { CLUSTER_ID_BYTES } from "./file-header.ts";
 import { type Refused, type Rot, type Rotten, refusedByDisk } from "./finding.ts";
 import type { GroupLog, LogBase } from "./group-log.ts";
-import type { LogEntry, LogRecord } from "./log-record.ts";
+import type { LogRecord } from "./log-record.ts";
 import { createMark, type Mark } from "./mark.ts";
 import { readRecord } from "./record.ts";
 import { type Found, readDirectory } from "./recovery.ts";

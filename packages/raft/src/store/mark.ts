@@ -4,7 +4,9 @@
  *
  * Below the mark a record that does not verify is rot, above it a torn tail. It is rewritten after
  * each sync of the log without one of its own, so it may lag after a power cut, and is never ahead.
- * Two slots are written in turn, so that a torn write leaves the one before. Losing the mark's write
+ * It has four slots, of which the newest that verifies counts. Two are written in turn after syncs of
+ * the log, and a power cut may tear both, since neither is synced. The other two are written in turn
+ * when the log goes idle, with a sync, so that one of them is always whole. Losing the mark's write
  * weakens the finding of rot and nothing else, hence a fault here is never fatal.
  */
 
@@ -23,18 +25,21 @@ import { RECORD_TYPE, RecordWriter, readRecord } from "./record.ts";
 
 export const MARK_NAME = "mark";
 const TEMPORARY_NAME = "mark.tmp";
-/** The slots lie in different pages, so that no torn write can hit both. */
+/** The slots lie in different pages, so that no torn write can hit two. */
 const SLOT_BYTES = 4096;
+const RUNNING_SLOTS = [0, SLOT_BYTES] as const;
+const SETTLED_SLOTS = [2 * SLOT_BYTES, 3 * SLOT_BYTES] as const;
+const ALL_SLOTS = [...RUNNING_SLOTS, ...SETTLED_SLOTS] as const;
 
 export type MarkReading =
   | { readonly kind: "read"; readonly content: MarkContent }
   | { readonly kind: "unreadable" }
   | { readonly kind: "foreign" | "newer" };
 
-/** The newer slot that verifies. */
+/** The newest slot that verifies. */
 export function readMark(bytes: Uint8Array, clusterId: Uint8Array): MarkReading {
   let newest: MarkContent | undefined;
-  for (const at of [0, SLOT_BYTES]) {
+  for (const at of ALL_SLOTS) {
     if (at > bytes.length) continue;
     const record = readRecord(bytes, at, bytes.length, 0);
     if (record?.type !== RECORD_TYPE.mark) continue;
@@ -55,13 +60,12 @@ export async function createMark(
   content: MarkContent,
 ): Promise<DiskResult<Mark>> {
   await disk.remove(TEMPORARY_NAME);
-  const created = await disk.create(TEMPORARY_NAME, 2 * SLOT_BYTES);
+  const created = await disk.create(TEMPORARY_NAME, ALL_SLOTS.length * SLOT_BYTES);
   if (created.kind === "fault") return created;
   const file = created.value;
   const mark = new Mark(disk, clusterId, file, content);
   const steps = [
-    () => file.write(0, encode(clusterId, content)),
-    () => file.write(SLOT_BYTES, encode(clusterId, content)),
+    ...ALL_SLOTS.map((at) => () => file.write(at, encode(clusterId, content))),
     () => file.datasync(),
     () => disk.rename(TEMPORARY_NAME, MARK_NAME),
     () => disk.syncDirectory(),
@@ -82,6 +86,7 @@ export class Mark {
   #content: MarkContent;
   #isWritten = true;
   #isSettled = false;
+  #settled = 0;
   /** A write or sync of this file failed: it is replaced before anything is said to be settled. */
   #isDistrusted = false;
   #writing: Promise<void> | undefined;
@@ -101,13 +106,17 @@ export class Mark {
     this.#writing ??= this.#write();
   }
 
-  /** Makes both slots say the same, durably. Called when the log goes idle, and before closing. */
+  /** Makes one slot of each kind say the same, durably. Called when the log goes idle, and before closing. */
   async settle(): Promise<void> {
     if (this.#isSettled) return;
     await this.#writing;
     const content = this.#content;
-    if (this.#isDistrusted) return this.#replace(content);
-    for (const at of [0, SLOT_BYTES]) {
+    if (this.#isDistrusted) {
+      await this.#replace(content);
+      return;
+    }
+    this.#settled += 1;
+    for (const at of [RUNNING_SLOTS[content.counter % 2]!, SETTLED_SLOTS[this.#settled % 2]!]) {
       const written = await this.#file.write(at, encode(this.#clusterId, content));
       if (written.kind === "fault") return this.#replace(content);
     }
@@ -124,7 +133,7 @@ export class Mark {
   async #write(): Promise<void> {
     while (!this.#isWritten) {
       this.#isWritten = true;
-      const slot = (this.#content.counter % 2) * SLOT_BYTES;
+      const slot = RUNNING_SLOTS[this.#content.counter % 2]!;
       const written = await this.#file.write(slot, encode(this.#clusterId, this.#content));
       if (written.kind === "fault") this.#isDistrusted = true;
     }

@@ -90,7 +90,8 @@ export async function readDirectory(
       };
     }
     cacheBytesLeft = replayed.cacheBytesLeft;
-    tail.push(...replayed.tail);
+    // A snapshot may be ahead of a mark that lags; what it holds need not be written again.
+    tail.push(...replayed.tail.filter((record) => !isBehindSnapshot(record, groups)));
     hasTail = replayed.hasTail;
     end = { sequence: segment.header.sequence, end: syncedEnd, checksum: replayed.checksum };
   }
@@ -162,6 +163,11 @@ async function findSnapshots(
     } else return refusedIdentity(reading.kind, `snapshot-${group}-${index}`);
   }
   return rot.length > 0 ? { kind: "rotten", rot } : { kind: "found-snapshots", snapshots };
+}
+
+function isBehindSnapshot(record: LogRecord, groups: ReadonlyMap<GroupId, GroupLog>): boolean {
+  if (record.kind !== "entry") return false;
+  return record.entry.index <= (groups.get(record.group)?.base.index ?? 0);
 }
 
 /** Up to where the newest segment is known to have been synced. */

@@ -8,17 +8,12 @@
 
 import { assert } from "@conclave/base";
 import type { GroupId } from "../ids.ts";
+import type { LogEntry } from "../log/entry.ts";
 import type { DiskFile } from "./disk.ts";
 import type { SegmentHeader } from "./file-header.ts";
 import { type Rotten, rotten } from "./finding.ts";
 import { GroupLog } from "./group-log.ts";
-import {
-  checkpointAt,
-  ENTRY_PREFIX_BYTES,
-  hardStateAt,
-  type LogEntry,
-  type LogRecord,
-} from "./log-record.ts";
+import { checkpointAt, ENTRY_PREFIX_BYTES, hardStateAt, type LogRecord } from "./log-record.ts";
 import { type FramedRecord, getUint53, RECORD_TYPE, readRecord } from "./record.ts";
 
 export interface Segment {
