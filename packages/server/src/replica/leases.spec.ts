@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OpenSession } from "@conclave/fsm";
+import { expect, test } from "vitest";
+import type { AttachmentId } from "./deadlines.ts";
+import { createMemoryNode, type MemoryNode, settled } from "./memory-node.ts";
+import type { LeaseOutcome } from "./renewals.ts";
+
+const S = 42n;
+const TTL_MS = 10_000;
+
+interface Opening {
+  readonly ttlMs?: number;
+  readonly graceMs?: number;
+  readonly attachment?: AttachmentId;
+  readonly partition?: number;
+}
+
+async function open(world: MemoryNode, options: Opening = {}): Promise<boolean> {
+  const { ttlMs = TTL_MS, graceMs = 0, attachment, partition = 1 } = options;
+  const opening: OpenSession = {
+    kind: "open-session",
+    sessionId: S,
+    ttlMs,
+    graceMs,
+    labels: new Map(),
+  };
+  const submission = {
+    commands: [],
+    giveUpAtMs: world.node.giveUpAtMs(),
+    mayUseReserve: false,
+    settle: () => {},
+  };
+  let isLeased = false;
+  world.node.partition(partition).register(opening, submission, attachment, (_, leased) => {
+    isLeased = leased;
+  });
+  await settled();
+  return isLeased;
+}
+
+/** Sends a renewal; its lease is there once `settled`. */
+function renew(
+  world: MemoryNode,
+  number: bigint,
+  { partition = 1, attachment }: Opening = {},
+): { lease: LeaseOutcome | undefined } {
+  const sent: { lease: LeaseOutcome | undefined } = { lease: undefined };
+  world.node.partition(partition).renew({
+    sessionId: S,
+    number,
+    attachment,
+    settle: (lease) => {
+      sent.lease = lease;
+    },
+  });
+  return sent;
+}
+
+function isOpen(world: MemoryNode, partition = 1): boolean {
+  const session = world.node.partition(partition).session(S);
+  return session !== undefined && session !== "ended";
+}
+
+test("a session that does not renew ends at its TTL, not before", async () => {
+  const world = createMemoryNode();
+  await open(world);
+
+  await world.advance(TTL_MS - 20);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(60);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("a renewal keeps a session for a whole TTL from its arrival", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(9_000);
+
+  const renewal = renew(world, 1n);
+  await settled();
+  await world.advance(TTL_MS - 20);
+
+  expect(renewal.lease).toEqual({ kind: "confirmed", number: 1n, officeRevision: 0n });
+  expect(isOpen(world)).toBe(true);
+});
+
+test("a command does not move a deadline", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(9_000);
+
+  enter(world, "a", 1);
+  await settled();
+  await world.advance(1_040);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("opening an open session again, under the same options, renews it", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(9_000);
+
+  expect(await open(world)).toBe(true);
+  await world.advance(9_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule A: a renewal that one partition confirms moves nothing on another", async () => {
+  const world = createMemoryNode(2);
+  await open(world, { partition: 1 });
+  await open(world, { partition: 2 });
+  await world.advance(9_000);
+  world.log(2).follow(undefined);
+
+  const [first, second] = [renew(world, 1n), renew(world, 1n, { partition: 2 })];
+  await settled();
+
+  expect(first.lease?.kind).toBe("confirmed");
+  expect(second.lease).toEqual({ kind: "unconfirmed" });
+});
+
+test("schedule B: a renewal that awaits its round holds the expiry back", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(TTL_MS - 40);
+  world.log(1).stallConfirms();
+
+  const renewal = renew(world, 1n);
+  await world.advance(1_000);
+  expect(isOpen(world)).toBe(true);
+  world.log(1).resumeConfirms();
+  await settled();
+
+  expect(renewal.lease?.kind).toBe("confirmed");
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule B: no renewal is acknowledged while an expiry stands unapplied in the log", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  await world.advance(TTL_MS + 40);
+
+  const renewal = renew(world, 1n);
+  await settled();
+  expect(renewal.lease).toEqual({ kind: "unconfirmed" });
+  world.log(1).resume();
+  await settled();
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule B: no renewal is acknowledged while the session's own end stands unapplied", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  world.node.partition(1).closeSession(S, {
+    giveUpAtMs: world.node.giveUpAtMs(),
+    mayUseReserve: true,
+    settle: () => {},
+  });
+  await settled();
+
+  const renewal = renew(world, 1n);
+  await settled();
+
+  expect(renewal.lease).toEqual({ kind: "unconfirmed" });
+});
+
+test("schedule B: opening again is no lease while an expiry stands unapplied in the log", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  await world.advance(TTL_MS + 40);
+
+  const again = open(world);
+  world.log(1).resume();
+
+  expect(await again).toBe(false);
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule B: an answer names the highest renewal that had arrived before the round began", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stallConfirms();
+  const [r1, r2] = [renew(world, 1n), renew(world, 2n)];
+  await settled();
+
+  const r3 = renew(world, 3n);
+  await settled();
+  world.log(1).resumeConfirms();
+  await settled();
+
+  expect(r1.lease).toMatchObject({ kind: "confirmed", number: 2n });
+  expect(r2.lease).toMatchObject({ kind: "confirmed", number: 2n });
+  expect(r3.lease).toMatchObject({ kind: "confirmed", number: 3n });
+});
+
+test("all renewals of one turn share one quorum round", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  const before = world.log(1).confirmCount;
+
+  for (let number = 1n; number <= 100n; number++) renew(world, number);
+  await settled();
+
+  expect(world.log(1).confirmCount).toBe(before + 1);
+});
+
+test("schedule C: time that is measured here runs on the monotonic clock alone", async () => {
+  const world = createMemoryNode();
+  await open(world);
+
+  world.clock.jumpWall(3_600_000);
+  await world.advance(TTL_MS - 20);
+  expect(isOpen(world)).toBe(true);
+  world.clock.jumpWall(-7_200_000);
+  await world.advance(60);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule D: the answer to a renewal carries the revision at which office was last lost", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  enter(world, "a", 1);
+  await settled();
+  evict(world, "a");
+  await settled();
+
+  const renewal = renew(world, 1n);
+  await settled();
+
+  expect(renewal.lease).toEqual({ kind: "confirmed", number: 1n, officeRevision: 2n });
+});
+
+test("schedule E: the end of the attachment that renewed last starts the grace", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(480);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(60);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule E: a report about an attachment that the session has left does nothing", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  renew(world, 1n, { attachment: 2 });
+  await settled();
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(2_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule E: a new leader knows no attachment and waits for the TTL", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.log(1).follow(undefined);
+  world.log(1).lead();
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(TTL_MS - 40);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule E: without a grace the end of an attachment means nothing", async () => {
+  const world = createMemoryNode();
+  await open(world, { attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(TTL_MS - 40);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("a session that comes back within its grace keeps its candidacies for a whole TTL", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(400);
+
+  renew(world, 1n, { attachment: 2 });
+  await settled();
+  await world.advance(TTL_MS - 40);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("a renewal of an attachment that has ended meanwhile does not undo the grace", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.log(1).stallConfirms();
+  const renewal = renew(world, 1n, { attachment: 1 });
+  await settled();
+
+  world.node.partition(1).disconnect(S, 1);
+  world.log(1).resumeConfirms();
+  await world.advance(600);
+
+  expect(renewal.lease).toBeUndefined();
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule J: an expiry is proposed only in the raftTerm in which the TTL was measured", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stallConfirms();
+  await world.advance(TTL_MS + 40);
+
+  world.log(1).follow(2);
+  world.log(1).lead();
+  await world.advance(TTL_MS - 100);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule J: an expiry that was refused is not proposed again before a new round", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).refuse("overloaded");
+  await world.advance(TTL_MS + 40);
+  const rounds = world.log(1).confirmCount;
+
+  renew(world, 1n);
+  world.log(1).refuse(undefined);
+  await settled();
+  await world.advance(1_000);
+
+  expect(rounds).toBeGreaterThan(0);
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule J: a leader ends nobody without a quorum round begun after the deadline", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stallConfirms();
+
+  await world.advance(TTL_MS + 3_000);
+  expect(isOpen(world)).toBe(true);
+  world.log(1).resumeConfirms();
+  await world.advance(40);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("a new leader gives every session a full TTL from the moment it leads", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(9_900);
+
+  world.log(1).follow(2);
+  await world.advance(60_000);
+  world.log(1).lead();
+  await world.advance(TTL_MS - 40);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("a session that has ended is told so, one that never was here likewise", async () => {
+  const world = createMemoryNode(2);
+  await open(world);
+  await world.advance(TTL_MS + 40);
+
+  const [ended, unknown] = [renew(world, 1n), renew(world, 1n, { partition: 2 })];
+  await settled();
+
+  expect(ended.lease).toEqual({ kind: "ended" });
+  expect(unknown.lease).toEqual({ kind: "not-registered" });
+});
+
+test("expiries go on while the disk is full: they may use the reserve", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).refuse("no-space");
+
+  await world.advance(TTL_MS + 60);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+const KEY = { kind: "election", namespace: "default", name: "e" } as const;
+
+function enter(world: MemoryNode, candidate: string, number: number): void {
+  const id = { sessionId: S, number, acknowledged: 0 };
+  world.node.partition(1).submit({
+    commands: [{ kind: "enter", key: KEY, candidate, metadata: new Map(), takeover: false, id }],
+    giveUpAtMs: world.node.giveUpAtMs(),
+    mayUseReserve: false,
+    settle: () => {},
+  });
+}
+
+function evict(world: MemoryNode, candidate: string): void {
+  world.node.partition(1).submit({
+    commands: [{ kind: "evict", key: KEY, candidate, options: { reason: "" } }],
+    giveUpAtMs: world.node.giveUpAtMs(),
+    mayUseReserve: true,
+    settle: () => {},
+  });
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A node on in-memory logs and a clock that stands still until told: what specs and examples drive. */
+
+import { assert, createManualClock, type ManualClock } from "@conclave/base";
+import { createElectionNode, type ElectionNode } from "./election-node.ts";
+import { MemoryLog } from "./memory-log.ts";
+
+export interface MemoryNode {
+  readonly node: ElectionNode;
+  readonly clock: ManualClock;
+  /** The log of a partition, 1 to N. */
+  log(partition: number): MemoryLog;
+  /** What made partitions fail. */
+  readonly failures: readonly string[];
+  /** Moves time on in steps of the loop's tick, and lets everything that follows happen. */
+  advance(ms: number): Promise<void>;
+}
+
+/** A node that leads all its partitions in raftTerm 1. */
+export function createMemoryNode(partitionCount = 1): MemoryNode {
+  const clock = createManualClock();
+  const logs: MemoryLog[] = [];
+  const failures: string[] = [];
+  const node = createElectionNode({
+    cluster: { clusterId: new Uint8Array(32).fill(7), partitionCount, node: 1, version: "0" },
+    clock,
+    openLog: (_partition, listener) => {
+      const log = new MemoryLog(listener);
+      logs.push(log);
+      return log;
+    },
+    failed: (detail) => failures.push(detail),
+  });
+  for (const log of logs) log.lead();
+  return {
+    node,
+    clock,
+    failures,
+    log(partition) {
+      const log = logs[partition - 1];
+      assert(log !== undefined, "a partition is 1 to N");
+      return log;
+    },
+    async advance(ms) {
+      for (let left = ms; left > 0; left -= STEP_MS) {
+        clock.advance(Math.min(STEP_MS, left));
+        await settled();
+      }
+    },
+  };
+}
+
+const STEP_MS = 20;
+
+/** Resolves when everything that a turn has set going without a timer has happened. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+}
