@@ -38,36 +38,6 @@ export function addOutputOption(command: Command): Command {
   );
 }
 
-/**
- * Connects to the cluster that the options, the environment or the working directory name.
- *
- * The token is read from CONCLAVE_TOKEN and there is no flag for it: arguments are shown to every
- * user of the machine.
- *
- * @throws CliError for a malformed endpoint; ElectionError TIMEOUT when no server answers
- */
-export async function connectTo(options: ClusterOptions, context: CliContext): Promise<Client> {
-  const { env } = context;
-  const found = chooseEndpoints({
-    flag: options.endpoint,
-    environment: env["CONCLAVE_ENDPOINTS"],
-    file: await readEndpointsFile(context.cwd),
-  });
-  if (found.kind === "malformed") {
-    throw new CliError(EXIT.usage, `${found.source}: ${found.problem}`);
-  }
-  context.endpoints = found.urls;
-  const namespace = options.namespace ?? env["CONCLAVE_NAMESPACE"];
-  const token = env["CONCLAVE_TOKEN"];
-  // Loaded here, so that help and mistakes are answered without waiting for the network's libraries.
-  const { connect } = await import("@conclave/client");
-  return connect({
-    endpoints: found.urls,
-    ...(namespace ? { namespace } : {}),
-    ...(token ? { token: () => Promise.resolve(token) } : {}),
-  });
-}
-
 /** Connects, works and closes, however the work ends. */
 export async function withClient<T>(
   options: ClusterOptions,
@@ -93,6 +63,36 @@ export function durationArgument(text: string): number {
 export function integerArgument(text: string): bigint {
   if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
   return BigInt(text);
+}
+
+/**
+ * Connects to the cluster that the options, the environment or the working directory name.
+ *
+ * The token is read from CONCLAVE_TOKEN and there is no flag for it: arguments are shown to every
+ * user of the machine.
+ *
+ * @throws CliError for a malformed endpoint; ElectionError TIMEOUT when no server answers
+ */
+async function connectTo(options: ClusterOptions, context: CliContext): Promise<Client> {
+  const { env } = context;
+  const found = chooseEndpoints({
+    flag: options.endpoint,
+    environment: env["CONCLAVE_ENDPOINTS"],
+    file: await readEndpointsFile(context.cwd),
+  });
+  if (found.kind === "malformed") {
+    throw new CliError(EXIT.usage, `${found.source}: ${found.problem}`);
+  }
+  context.endpoints = found.urls;
+  const namespace = options.namespace ?? env["CONCLAVE_NAMESPACE"];
+  const token = env["CONCLAVE_TOKEN"];
+  // Loaded here, so that help and mistakes are answered without waiting for the network's libraries.
+  const { connect } = await import("@conclave/client");
+  return connect({
+    endpoints: found.urls,
+    ...(namespace ? { namespace } : {}),
+    ...(token ? { token: () => Promise.resolve(token) } : {}),
+  });
 }
 
 async function readEndpointsFile(cwd: string): Promise<string | undefined> {

@@ -5,7 +5,7 @@
  */
 
 /** Where a server listens unless told otherwise. */
-export const DEFAULT_ENDPOINT = "http://127.0.0.1:7400";
+const DEFAULT_ENDPOINT = "http://127.0.0.1:7400";
 
 /** Where `conclave dev` writes the addresses of its servers, relative to the working directory. */
 export const ENDPOINTS_FILE = ".conclave/endpoints";

@@ -76,7 +76,7 @@ const ANSWERS: Readonly<Record<ElectionErrorCode, Answer>> = {
   RESIGNED: AGAIN,
   CLOSED: AGAIN,
   ABORTED: AGAIN,
-  GAP: { exitCode: EXIT.error, advice: "watch again without --after" },
+  GAP: { exitCode: EXIT.error, advice: "watch again from the start" },
   NO_QUORUM: UNAVAILABLE,
   TIMEOUT: UNAVAILABLE,
   NOT_FOUND: { exitCode: EXIT.notFound, advice: '"conclave ls" shows what there is' },

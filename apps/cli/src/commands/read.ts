@@ -8,7 +8,6 @@ import {
   addClusterOptions,
   addOutputOption,
   type ClusterOptions,
-  integerArgument,
   type OutputOptions,
   withClient,
 } from "../cluster-options.ts";
@@ -69,7 +68,6 @@ function addList(program: Command, context: CliContext): void {
 
 interface WatchCommandOptions extends ReadOptions {
   readonly prefix?: string;
-  readonly after?: bigint;
 }
 
 function addWatch(program: Command, context: CliContext): void {
@@ -78,7 +76,6 @@ function addWatch(program: Command, context: CliContext): void {
     .description("Show who leads, and every change with its cause, until interrupted.")
     .argument("[name]", "the election")
     .option("--prefix <prefix>", "all elections whose name begins so, instead of one")
-    .option("--after <revision>", "resume after this revision of the election", integerArgument)
     .addHelpText(
       "after",
       "\nWith -o json: one JSON document a line; `type` says what happened, `cause` why.\n" +
@@ -88,9 +85,6 @@ function addWatch(program: Command, context: CliContext): void {
   command.action(async (name: string | undefined, options: WatchCommandOptions) => {
     if ((name === undefined) === (options.prefix === undefined)) {
       throw new CliError(EXIT.usage, "watch what? Give the name of an election, or --prefix");
-    }
-    if (options.after !== undefined && name === undefined) {
-      throw new CliError(EXIT.usage, "--after goes with the name of one election, not --prefix");
     }
     await withClient(options, context, async (client) => {
       const lines = createChangeLines(name === undefined, context.colors);
@@ -111,6 +105,5 @@ function changes(
 ): AsyncIterable<Change> {
   const signal = abortOnStop(context.stops);
   if (name === undefined) return client.watch(options.prefix ?? "", { signal });
-  const after = options.after === undefined ? {} : { after: options.after };
-  return client.election(name).watch({ signal, ...after });
+  return client.election(name).watch({ signal });
 }

@@ -34,3 +34,8 @@ export function leftOf(countdown: Countdown, now: Reading): number {
   );
   return countdown.leftMs - elapsedMs;
 }
+
+/** Whichever of two ends first, as seen where `second` was read. */
+export function earlier(first: Countdown, second: Countdown): Countdown {
+  return leftOf(first, second.readAt) <= second.leftMs ? first : second;
+}

@@ -19,7 +19,7 @@ import type { CommandExit, Order, Report } from "./guard-protocol.ts";
  * The longest that a guard sleeps. After a machine's suspend its timers are late by the time slept,
  * so this bounds for how long a command runs on after waking with its lease gone.
  */
-export const CHECK_EVERY_MS = 100;
+const CHECK_EVERY_MS = 100;
 
 export interface GuardState {
   /** `waiting` for a command, `running` it, `ending` its group, `over`. */

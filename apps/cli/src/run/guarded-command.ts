@@ -26,7 +26,7 @@ const GROUP_CHECK_MS = 10;
 /** How long a guard that must kill may take to say what its command's group is. */
 const GUARD_ANSWER_MS = 250;
 
-export interface CommandStart {
+interface CommandStart {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly drainMs: number;
@@ -42,10 +42,9 @@ export type CommandEnd =
 
 /** One guard process and the one command that it may be given. */
 export interface Guard {
-  readonly pid: number | undefined;
   /** Whether it came up; `false` when it ended, or could not be started, instead. */
   readonly ready: Promise<boolean>;
-  /** Whether it has ended without having been told to. */
+  /** Whether its process has ended. */
   readonly isGone: boolean;
   /** Resolves when nothing of the command runs any more. Once per guard. */
   start(start: CommandStart): Promise<CommandEnd>;
@@ -60,96 +59,119 @@ export interface Guard {
 
 /** Starts a guard process. It waits, without a command, until it is given one or dismissed. */
 export function createGuard(): Guard {
-  // In a group of its own: a Ctrl-C or Ctrl-Z of the terminal is the runner's to answer.
-  const child = spawn(process.execPath, [fileURLToPath(guardProgram)], {
-    detached: true,
-    stdio: ["inherit", "inherit", "inherit", "pipe"],
-  });
-  return attach(child);
+  return new GuardProcess();
 }
 
-const guardProgram = new URL("./guard-main.js", import.meta.url);
+const GUARD_PROGRAM = new URL("./guard-main.js", import.meta.url);
+const KILLED: CommandExit = { code: null, signal: "SIGKILL" };
 
-function attach(child: ChildProcess): Guard {
-  const pipe = child.stdio[3] as Duplex;
-  let sayReady: (isUp: boolean) => void = () => {};
-  const ready = new Promise<boolean>((resolve) => {
-    sayReady = resolve;
-  });
-  let sayEnd: (how: CommandEnd) => void = () => {};
-  const end = new Promise<CommandEnd>((resolve) => {
-    sayEnd = resolve;
-  });
-  let isOver = false;
-  let isGone = false;
-  let group: number | undefined;
-  let wasLeaseLow = false;
+class GuardProcess implements Guard {
+  readonly ready: Promise<boolean>;
+  readonly #process: ChildProcess;
+  readonly #pipe: Duplex;
+  readonly #end: Promise<CommandEnd>;
+  #sayReady: (isUp: boolean) => void = () => {};
+  #sayEnd: (how: CommandEnd) => void = () => {};
+  #isStarted = false;
+  #isGone = false;
+  /** Whether the end of the command has been said. */
+  #isOver = false;
+  #group: number | undefined;
+  #wasLeaseLow = false;
 
-  const send = (order: Order): void => {
-    if (!isGone) pipe.write(frame(order));
-  };
-  const settle = (how: CommandEnd): void => {
-    isOver = true;
-    sayEnd(how);
-  };
-  const receive = (report: Report): void => {
-    if (report.kind === "ready") sayReady(true);
-    else if (report.kind === "started") group = report.group;
-    else if (report.kind === "lease_low") wasLeaseLow = true;
-    else if (report.kind === "ended") settle({ kind: "ended", exit: report.exit, wasLeaseLow });
-    else settle(report);
-  };
-  const killGroup = (how: CommandEnd): void => {
-    if (isOver) return;
-    if (group !== undefined) signalGroup(group, "SIGKILL");
-    if (group === undefined || !isGroupAlive(group)) {
-      // A guard that is stopped would hold on to a command that is dead.
-      child.kill("SIGKILL");
-      settle(how);
+  constructor() {
+    this.ready = new Promise((resolve) => {
+      this.#sayReady = resolve;
+    });
+    this.#end = new Promise((resolve) => {
+      this.#sayEnd = resolve;
+    });
+    // In a group of its own: a Ctrl-C or Ctrl-Z of the terminal is the runner's to answer.
+    this.#process = spawn(process.execPath, [fileURLToPath(GUARD_PROGRAM)], {
+      detached: true,
+      stdio: ["inherit", "inherit", "inherit", "pipe"],
+    });
+    this.#pipe = this.#process.stdio[3] as Duplex;
+    const read = createLineReader((line) => this.#receive(JSON.parse(line) as Report));
+    this.#pipe.setEncoding("utf8");
+    this.#pipe.on("data", (piece) => read(String(piece)));
+    // A guard that was killed resets the pipe; `close` follows and says all there is to say.
+    this.#pipe.on("error", () => {});
+    this.#process.on("error", () => this.#pipe.destroy());
+    // The pipe's end, not the process's: by then everything that the guard said has been read.
+    this.#pipe.on("close", () => this.#gone());
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  start(start: CommandStart): Promise<CommandEnd> {
+    assert(!this.#isStarted, "a guard is given one command");
+    this.#isStarted = true;
+    this.#send({ kind: "start", ...start });
+    return this.#end;
+  }
+
+  renew(lease: Countdown): void {
+    this.#send({ kind: "lease", lease });
+  }
+
+  stop(signal: NodeJS.Signals): void {
+    this.#send({ kind: "stop", signal });
+  }
+
+  kill(): void {
+    this.stop("SIGKILL");
+    if (this.#group !== undefined) {
+      this.#killGroup({ kind: "ended", exit: KILLED, wasLeaseLow: this.#wasLeaseLow });
       return;
     }
-    setTimeout(() => killGroup(how), GROUP_CHECK_MS);
-  };
+    // There is no command yet, or its guard has still to say so. A guard that says nothing is ended;
+    // what it said before is read until the pipe closes, and killing goes on from there.
+    setTimeout(() => {
+      if (this.#group === undefined) this.#process.kill("SIGKILL");
+      else this.kill();
+    }, GUARD_ANSWER_MS);
+  }
 
-  const read = createLineReader((line) => receive(JSON.parse(line) as Report));
-  pipe.setEncoding("utf8");
-  pipe.on("data", (piece) => read(String(piece)));
-  pipe.on("error", () => {});
-  child.on("error", () => pipe.destroy());
-  // The pipe's end, not the process's: by then everything that the guard said has been read.
-  pipe.on("close", () => {
-    isGone = true;
-    sayReady(false);
-    killGroup({ kind: "guard_gone" });
-  });
+  dismiss(): void {
+    this.#pipe.end();
+  }
 
-  return {
-    pid: child.pid,
-    ready,
-    get isGone() {
-      return isGone;
-    },
-    start(start) {
-      assert(!isOver || isGone, "a guard is given one command");
-      send({ kind: "start", ...start });
-      return end;
-    },
-    renew: (lease) => send({ kind: "lease", lease }),
-    stop: (signal) => send({ kind: "stop", signal }),
-    kill() {
-      send({ kind: "stop", signal: "SIGKILL" });
-      const killOr = (otherwise: () => void): void => {
-        if (group === undefined) otherwise();
-        else killGroup({ kind: "ended", exit: KILLED, wasLeaseLow });
-      };
-      // Without a group there is no command yet, or its guard has still to say so. A guard that says
-      // nothing is ended; what it said before is read until the pipe closes, which goes on from there.
-      killOr(() => setTimeout(() => killOr(() => child.kill("SIGKILL")), GUARD_ANSWER_MS));
-    },
-    dismiss() {
-      pipe.end();
-    },
-  };
+  #send(order: Order): void {
+    if (!this.#isGone) this.#pipe.write(frame(order));
+  }
+
+  #receive(report: Report): void {
+    if (report.kind === "ready") this.#sayReady(true);
+    else if (report.kind === "started") this.#group = report.group;
+    else if (report.kind === "lease_low") this.#wasLeaseLow = true;
+    else if (report.kind !== "ended") this.#settle(report);
+    else this.#settle({ kind: "ended", exit: report.exit, wasLeaseLow: this.#wasLeaseLow });
+  }
+
+  #gone(): void {
+    this.#isGone = true;
+    this.#sayReady(false);
+    this.#killGroup({ kind: "guard_gone" });
+  }
+
+  #killGroup(how: CommandEnd): void {
+    if (this.#isOver) return;
+    const group = this.#group;
+    if (group !== undefined) signalGroup(group, "SIGKILL");
+    if (group !== undefined && isGroupAlive(group)) {
+      setTimeout(() => this.#killGroup(how), GROUP_CHECK_MS);
+      return;
+    }
+    // A guard that is stopped would hold on to a command that is dead.
+    this.#process.kill("SIGKILL");
+    this.#settle(how);
+  }
+
+  #settle(how: CommandEnd): void {
+    this.#isOver = true;
+    this.#sayEnd(how);
+  }
 }
-
-const KILLED: CommandExit = { code: null, signal: "SIGKILL" };

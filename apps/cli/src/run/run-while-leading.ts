@@ -10,7 +10,7 @@
 import type { CampaignState, Election, ElectionError, Leadership } from "@conclave/client";
 import { signalExitCode } from "../exit-code.ts";
 import type { Stops } from "../stops.ts";
-import type { Countdown } from "./countdown.ts";
+import { type Countdown, earlier } from "./countdown.ts";
 import type { CommandEnd, Guard } from "./guarded-command.ts";
 import { readClocks } from "./system-reading.ts";
 
@@ -78,7 +78,7 @@ export async function runWhileLeading(
       graceMs: plan.graceMs,
       signal: finished.signal,
       onState: (state) => sayState(state, election.name, plan, say),
-      onDeadline: () => term?.renew(),
+      onDeadline: (remainingMs) => term?.renew(remainingMs),
     });
   } finally {
     release();
@@ -98,8 +98,8 @@ async function liveGuard(guard: Guard, createGuard: () => Guard): Promise<Guard>
 /** One run of the command, in one term of office. */
 interface Term {
   readonly ended: Promise<TermEnd>;
-  /** Passes the lease on to the guard. */
-  renew(): void;
+  /** Passes the lease on to the guard when it has moved; it now ends in `remainingMs`. */
+  renew(remainingMs: number): void;
   /** The user's signal: the first ends the command with its drain, a second one at once. */
   stop(signal: NodeJS.Signals): void;
   wasStopped(): boolean;
@@ -120,6 +120,7 @@ function beginTerm(
   let loss: string | undefined;
   let isStopped = false;
   let lateGuard: NodeJS.Timeout | undefined;
+  let lease = leaseOf(leadership);
 
   const endCommand = (signal: NodeJS.Signals): void => {
     guard.stop(signal);
@@ -142,7 +143,7 @@ function beginTerm(
         CONCLAVE_TERM: String(leadership.fence.term),
       },
       drainMs: plan.drainMs,
-      lease: leaseOf(leadership),
+      lease,
     });
     clearTimeout(lateGuard);
     leadership.signal.removeEventListener("abort", lose);
@@ -154,9 +155,13 @@ function beginTerm(
   else leadership.signal.addEventListener("abort", lose);
   return {
     ended,
-    renew() {
-      // Suspended: the lease that the guard has stands, and nothing can be added to it.
-      if (leadership.remainingMs > 0) guard.renew(leaseOf(leadership));
+    renew(remainingMs) {
+      const next = leaseOf(leadership);
+      // Suspended, an office says 0 although its lease goes on. That adds nothing to what the guard
+      // has, and kills nobody either; only a deadline that moved back is passed on.
+      const isSuspended = next.leftMs <= 0;
+      lease = isSuspended ? earlier(lease, { ...next, leftMs: remainingMs }) : next;
+      guard.renew(lease);
     },
     stop(signal) {
       if (isStopped) {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What scripts see: exit codes and one line on stderr, from real processes. Runs what is in dist.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { eventually, type Running } from "./e2e/processes.ts";
+import { createScene, type Scene, startServer } from "./e2e/server.ts";
+
+test("where nothing listens it is unavailable, and says what to start", async () => {
+  await using scene = createScene();
+  const url = `http://127.0.0.1:${await freePort()}`;
+
+  const get = scene.processes.conclave(["get", "demo", "--endpoint", url]);
+
+  expect(await get.exited).toBe(3);
+  expect(get.stderr()).toContain(`is a server running at ${url}? Start one with "conclave dev"`);
+  expect(get.stderr().trim().split("\n")).toHaveLength(1);
+});
+
+test("an election that was never entered is not found, nor is a candidate of one", async () => {
+  await using scene = createScene();
+  const { url } = await startServer(scene);
+
+  const get = at(scene, url, ["get", "nowhere"]);
+  const evict = at(scene, url, ["evict", "nowhere", "a"]);
+
+  expect(await get.exited).toBe(6);
+  expect(await evict.exited).toBe(6);
+  expect(get.stderr()).toContain('"conclave ls" shows what there is');
+});
+
+test("a condition that does not hold is a conflict", async () => {
+  await using scene = createScene();
+  const { url } = await startServer(scene);
+  const campaign = await startCampaign(scene, url);
+  const get = at(scene, url, ["get", "demo", "-o", "json"]);
+  await get.exited;
+  const { revision } = JSON.parse(get.stdout());
+
+  const stale = at(scene, url, ["evict", "demo", "a", "--if-revision", String(revision + 1)]);
+  const withdraw = at(scene, url, ["withdraw", "demo", "a"]);
+  expect(await stale.exited).toBe(4);
+  expect(await withdraw.exited).toBe(4);
+  expect(withdraw.stderr()).toContain("conclave evict demo a");
+  const current = at(scene, url, ["evict", "demo", "a", "--if-revision", String(revision)]);
+
+  expect(await current.exited).toBe(0);
+  await eventually("the campaign hears of it", () => campaign.stdout().includes("over for a"));
+  campaign.kill("SIGINT");
+  expect(await campaign.exited).toBe(0);
+});
+
+test("a mistake in the usage is told with the word that was meant", async () => {
+  await using scene = createScene();
+
+  const mistake = scene.processes.conclave(["wacth", "demo"]);
+
+  expect(await mistake.exited).toBe(2);
+  expect(mistake.stderr()).toContain("Did you mean watch?");
+});
+
+test("a reader that has seen enough ends the watch without a word", async () => {
+  await using scene = createScene();
+  const { url } = await startServer(scene);
+  const campaign = await startCampaign(scene, url);
+  const watch = spawn(
+    "sh",
+    ["-c", `"${process.execPath}" "${PROGRAM}" watch demo -o json | head -n 1`],
+    { env: { ...process.env, CONCLAVE_ENDPOINTS: url }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let stderr = "";
+  watch.stderr.on("data", (piece) => {
+    stderr += String(piece);
+  });
+  await once(watch.stdout, "data");
+
+  // The second line finds no reader.
+  campaign.kill("SIGINT");
+
+  await once(watch, "close");
+  expect(stderr).toBe("");
+});
+
+test("dev leaves a cluster's address where the other commands find it, and stops cleanly", async () => {
+  await using scene = createScene();
+  const dev = scene.processes.conclave(["dev"], { CONCLAVE_SERVER_LISTEN: "127.0.0.1:0" });
+  await eventually("it says what to try", () => dev.stdout().includes("get demo"), dev.stderr);
+
+  expect(dev.lines()[0]).toMatch(/^conclave: node 1 ready on http:\/\/127\.0\.0\.1:\d+$/);
+  expect(dev.lines()[1]).toBe("conclave: cluster ready, try:");
+  const endpoints = readFileSync(join(scene.folder, ".conclave/endpoints"), "utf8");
+  expect(dev.lines()[0]).toContain(endpoints.trim());
+  expect(existsSync(join(scene.folder, ".conclave/node-1"))).toBe(true);
+  const list = scene.processes.conclave(["ls", "-o", "json"]);
+  expect(await list.exited).toBe(0);
+  expect(list.stdout()).toBe("[]\n");
+  dev.kill("SIGINT");
+  expect(await dev.exited).toBe(0);
+});
+
+const PROGRAM = join(import.meta.dirname, "../bin/conclave.js");
+
+function at(scene: Scene, url: string, args: readonly string[]): Running {
+  return scene.processes.conclave(args, { CONCLAVE_ENDPOINTS: url });
+}
+
+async function startCampaign(scene: Scene, url: string): Promise<Running> {
+  const campaign = at(scene, url, ["campaign", "demo", "--candidate", "a", "--ttl", "3s"]);
+  await eventually("it leads", () => campaign.stdout().includes("a leads"), campaign.stderr);
+  return campaign;
+}
+
+/** A port that was free a moment ago, and that nothing listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
