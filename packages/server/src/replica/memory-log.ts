@@ -119,6 +119,24 @@ export class MemoryLog implements ReplicatedLog {
     this.#deliver([{ index: this.#appliedIndex + 1, raftTerm, bytes }]);
   }
 
+  /** The state as its user would store it. */
+  takeSnapshot(): Uint8Array {
+    const chunks = [...this.#listener.snapshot()];
+    const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    let offset = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, offset);
+      offset += chunk.length;
+    }
+    return bytes;
+  }
+
+  /** Gives the user another state to go on from, as a restart or a leader's snapshot does. */
+  install(bytes: Uint8Array): void {
+    this.#appliedIndex++;
+    this.#listener.restored({ index: this.#appliedIndex, raftTerm: this.#role.raftTerm, bytes });
+  }
+
   #refusalOf(options: ProposalOptions): ProposalRefusal | undefined {
     const { role } = this;
     if (role.kind !== "leader") return "not-leader";

@@ -51,6 +51,7 @@ import type {
   ReplicatedLog,
 } from "./replicated-log.ts";
 import { homeOf } from "./routing.ts";
+import { frameChunks, splitChunks } from "./snapshot-frames.ts";
 import type { Watch, WatchedPartition } from "./watch.ts";
 import { type KeyPrefix, WatchIndex } from "./watch-index.ts";
 
@@ -255,7 +256,7 @@ export class PartitionReplica implements WatchedPartition {
       committed: (entries) => this.#committed(entries),
       restored: (from) => this.#restored(from),
       roleChanged: (role) => this.#roleChanged(role),
-      snapshot: () => snapshot(this.#state),
+      snapshot: () => frameChunks(snapshot(this.#state)),
       failed: ({ detail }) => this.#fail(detail),
     };
   }
@@ -299,9 +300,11 @@ export class PartitionReplica implements WatchedPartition {
   }
 
   #restored(from: LogSnapshot): void {
-    const restored = restore([from.bytes]);
-    if (restored.kind === "refused") {
-      this.#fail(`snapshot of partition ${this.number} is ${restored.reason}: ${restored.detail}`);
+    const chunks = splitChunks(from.bytes);
+    const restored = chunks && restore(chunks);
+    if (restored?.kind !== "restored") {
+      const detail = restored === undefined ? "cut short" : restored.detail;
+      this.#fail(`snapshot of partition ${this.number}: ${detail}`);
       return;
     }
     this.#state = restored.state;
