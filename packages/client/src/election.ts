@@ -29,7 +29,8 @@ export interface CampaignOptions {
   readonly takeover?: boolean;
   /**
    * How long a resignation waits, after `signal` has been aborted, for `work` to settle before the
-   * candidate is withdrawn. Never longer than the lease. Default: a quarter of the TTL.
+   * candidate is withdrawn all the same; the office is held, and renewed, meanwhile. In `lead` and
+   * `serve` only. Default: a quarter of the TTL.
    */
   readonly drainMs?: number;
   /** Ends the campaign: cancels waiting; in `lead` and `serve` also resigns the office held. */
@@ -88,8 +89,10 @@ export interface Election {
    */
   lead<T>(work: (leadership: Leadership) => Promise<T>, options?: CampaignOptions): Promise<T>;
   /**
-   * Runs `work` each time this candidate leads, until `signal` is aborted; enters again after a loss
-   * and when `work` returns. Two runs never overlap. What `work` throws while in office is thrown.
+   * Runs `work` each time this candidate leads, until `signal` is aborted or the client is closed;
+   * then it resolves. Enters again after a loss and when `work` returns, after an eviction once a TTL
+   * has passed. Two runs never overlap: a loss is followed by the next run only when `work` has
+   * settled. What `work` throws while in office is thrown.
    */
   serve(work: (leadership: Leadership) => Promise<void>, options?: CampaignOptions): Promise<void>;
   /** Waits for office; the caller resigns, or lets `await using` do it. `signal` ends the waiting only. */

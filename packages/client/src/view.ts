@@ -69,8 +69,11 @@ export type Change =
   | { readonly type: "contact"; readonly live: boolean };
 
 export interface WatchOptions {
-  /** Resume after this revision of the election, as a `View` or a `progress` named it. */
-  readonly after?: bigint;
+  /**
+   * The last view that was seen, perhaps by an earlier process: the watch goes on after its revision.
+   * A view and not a number, because changes are differences and need what they change.
+   */
+  readonly after?: View;
   /** Ends the watch quietly: the iteration returns. */
   readonly signal?: AbortSignal;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A term of office in its holder's hand: the `Leadership` of the public surface.
+ *
+ * It never asks whether a timer has run: each question about it compares clocks (semantics A2). Once
+ * it is over it is over, whatever is heard later; one object is one (session epoch, term).
+ */
+
+import { checkMetadata } from "./campaign-options.ts";
+import { createDeferred } from "./deferred.ts";
+import { ElectionError } from "./error.ts";
+import type { Fence, Leadership } from "./leadership.ts";
+
+/** What an office rests on, asked anew each time. */
+export interface OfficeGround {
+  remainingMs(): number;
+  /** False while a change of office is known to have happened that has not been heard of. */
+  isConfirmed(): boolean;
+  /** Belief has been found to have run out. */
+  expired(): void;
+  update(metadata: Readonly<Record<string, string>>): Promise<void>;
+  resign(office: HeldOffice): Promise<void>;
+}
+
+export class HeldOffice implements Leadership {
+  readonly fence: Fence;
+  readonly #ground: OfficeGround;
+  readonly #controller = new AbortController();
+  readonly #over = createDeferred<ElectionError>();
+  #end: ElectionError | undefined;
+
+  constructor(election: string, term: bigint, ground: OfficeGround) {
+    this.fence = { election, term, toString: () => `${election}#${term}` };
+    this.#ground = ground;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Why it is over; nothing while it is held, be it with a resignation under way. */
+  get end(): ElectionError | undefined {
+    return this.#end;
+  }
+
+  /** Resolves, with the reason, when it is over. */
+  get over(): Promise<ElectionError> {
+    return this.#over.promise;
+  }
+
+  get remainingMs(): number {
+    if (this.#end !== undefined || !this.#ground.isConfirmed()) return 0;
+    return Math.max(0, this.#ground.remainingMs());
+  }
+
+  assertHeld(marginMs = 0): Fence {
+    if (this.#end === undefined && this.#ground.remainingMs() <= 0) this.#ground.expired();
+    if (this.#end !== undefined) throw this.#end;
+    if (!this.#ground.isConfirmed()) {
+      throw suspended(`${this.fence} awaits the server's confirmation`);
+    }
+    const remainingMs = this.#ground.remainingMs();
+    if (remainingMs <= marginMs) {
+      throw suspended(`${this.fence} is safe for ${remainingMs} ms more, not for ${marginMs} ms`);
+    }
+    return this.fence;
+  }
+
+  async update(metadata: Readonly<Record<string, string>>): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
+    checkMetadata(metadata);
+    await this.#ground.update(metadata);
+  }
+
+  async resign(): Promise<void> {
+    if (this.#end === undefined) await this.#ground.resign(this);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.resign();
+  }
+
+  /** Tells the work to stop, while the office is still held. */
+  abort(reason: ElectionError): void {
+    if (!this.signal.aborted) this.#controller.abort(reason);
+  }
+
+  /** It is over: nothing brings it back. */
+  finish(reason: ElectionError): void {
+    if (this.#end !== undefined) return;
+    this.#end = reason;
+    this.abort(reason);
+    this.#over.resolve(reason);
+  }
+}
+
+function suspended(message: string): ElectionError {
+  return new ElectionError("SUSPENDED", message, { retryable: true, outcome: "not-applied" });
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The deadlines of one session, one per partition, as the client may believe in them (semantics A2).
+ *
+ * A deadline counts from the *sending* of the renewal that an answer names, never from its arrival,
+ * and moves only for the partition that answered. Nothing here sends or sets a timer.
+ */
+
+import { assert } from "@conclave/base";
+import { type BeliefClock, type Deadline, type Instant, marginMs, remainingOf } from "./belief.ts";
+
+export interface LeaseTimes {
+  readonly ttlMs: number;
+  /** 0: off. */
+  readonly graceMs: number;
+}
+
+interface Lease {
+  readonly deadline: Deadline;
+  /** The renewal that set it; 0 when the registration did. */
+  readonly number: bigint;
+}
+
+/** Lowers every deadline, after a connection ended without a goodbye, until a later renewal. */
+interface Cap {
+  readonly deadline: Deadline;
+  /** The first renewal whose confirmation lifts it. */
+  readonly liftedBy: bigint;
+}
+
+export class Leases {
+  readonly #clock: BeliefClock;
+  readonly #times: LeaseTimes;
+  readonly #leases = new Map<number, Lease>();
+  readonly #caps = new Map<number, Cap>();
+  readonly #sent = new Map<bigint, Instant>();
+  #lastNumber = 0n;
+
+  constructor(clock: BeliefClock, times: LeaseTimes) {
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  /** The number that the next renewal will have. */
+  get nextNumber(): bigint {
+    return this.#lastNumber + 1n;
+  }
+
+  /** Numbers a renewal that is being sent at this instant. */
+  send(): bigint {
+    this.#lastNumber += 1n;
+    const now = this.#clock.now();
+    for (const [number, at] of this.#sent) {
+      if (this.#clock.elapsedMs(at, now) < this.#times.ttlMs) break;
+      this.#sent.delete(number);
+    }
+    this.#sent.set(this.#lastNumber, now);
+    return this.#lastNumber;
+  }
+
+  /** The partition confirmed the renewal of this number: credits the sending of exactly that one. */
+  confirm(partition: number, number: bigint): void {
+    assert(number <= this.#lastNumber, "C2: only what was sent is credited");
+    const cap = this.#caps.get(partition);
+    if (cap !== undefined && number >= cap.liftedBy) this.#caps.delete(partition);
+    // One that is no longer remembered was sent more than a TTL ago: there is nothing to credit.
+    const since = this.#sent.get(number);
+    if (since !== undefined) this.#raise(partition, since, number);
+  }
+
+  /** A command registered the session there: credits the first sending of that command. */
+  register(partition: number, sentAt: Instant): void {
+    this.#raise(partition, sentAt, 0n);
+  }
+
+  end(partition: number): void {
+    this.#leases.delete(partition);
+    this.#caps.delete(partition);
+  }
+
+  /** The connection ended without the server's goodbye: with grace on, it may count from now. */
+  disconnect(): void {
+    const { graceMs, ttlMs } = this.#times;
+    if (graceMs === 0) return;
+    const deadline = { since: this.#clock.now(), lifeMs: graceMs - marginMs(ttlMs) };
+    for (const partition of this.#leases.keys()) {
+      this.#caps.set(partition, { deadline, liftedBy: this.nextNumber });
+    }
+  }
+
+  /** Milliseconds for which the partition's promise may be believed in; 0 or less when it may not. */
+  remainingMs(partition: number, at: Instant = this.#clock.now()): number {
+    const lease = this.#leases.get(partition);
+    if (lease === undefined) return 0;
+    const cap = this.#caps.get(partition);
+    const leaseMs = remainingOf(this.#clock, lease.deadline, at);
+    if (cap === undefined) return leaseMs;
+    return Math.min(leaseMs, remainingOf(this.#clock, cap.deadline, at));
+  }
+
+  /** Whether a renewal of this number, or a later one, has been confirmed by the partition. */
+  hasConfirmed(partition: number, number: bigint): boolean {
+    return (this.#leases.get(partition)?.number ?? -1n) >= number;
+  }
+
+  #raise(partition: number, since: Instant, number: bigint): void {
+    const lifeMs = this.#times.ttlMs - marginMs(this.#times.ttlMs);
+    const before = this.#leases.get(partition);
+    const now = this.#clock.now();
+    const isLater =
+      before === undefined ||
+      this.#clock.elapsedMs(since, now) < this.#clock.elapsedMs(before.deadline.since, now);
+    const highest = before !== undefined && before.number > number ? before.number : number;
+    this.#leases.set(partition, {
+      deadline: isLater ? { since, lifeMs } : before.deadline,
+      number: highest,
+    });
+  }
+}

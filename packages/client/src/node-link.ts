@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Frames over HTTP/2 in Node: one connection per node of the cluster, one stream per attachment.
+ */
+
+import { type AttachRequest, SessionService } from "@conclave/api";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createDeferred, type Deferred } from "./deferred.ts";
+import type { Attachment, AttachmentListener, Link } from "./link.ts";
+
+/** A frozen node, or a path that drops everything, answers no PING and sends no end either. */
+const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 2_000, pingIdleConnection: true };
+/** The server's frames are at most this long (semantics and design section 4: 1 MiB and its framing). */
+const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+
+export function createNodeLink(token: (() => Promise<string>) | undefined): Link {
+  const nodes = new Map<string, NodeConnection>();
+  return {
+    attach(endpoint, listener) {
+      let node = nodes.get(endpoint);
+      if (node === undefined) {
+        node = connectionTo(endpoint);
+        nodes.set(endpoint, node);
+      }
+      return attach(node.client, token, listener);
+    },
+    close() {
+      for (const { manager } of nodes.values()) manager.abort();
+      nodes.clear();
+    },
+  };
+}
+
+interface NodeConnection {
+  readonly manager: Http2SessionManager;
+  readonly client: Client<typeof SessionService>;
+}
+
+function connectionTo(endpoint: string): NodeConnection {
+  const manager = new Http2SessionManager(endpoint, PING);
+  const transport = createConnectTransport({
+    baseUrl: endpoint,
+    httpVersion: "2",
+    sessionManager: manager,
+    readMaxBytes: FRAME_BYTES_MAX,
+  });
+  return { manager, client: createClient(SessionService, transport) };
+}
+
+function attach(
+  client: Client<typeof SessionService>,
+  token: (() => Promise<string>) | undefined,
+  listener: AttachmentListener,
+): Attachment {
+  const controller = new AbortController();
+  const outbox = new Outbox();
+  const read = async (): Promise<void> => {
+    const headers: HeadersInit =
+      token === undefined ? {} : { authorization: `Bearer ${await token()}` };
+    const { signal } = controller;
+    for await (const frame of client.attach(outbox, { signal, headers })) listener.frame(frame);
+  };
+  void read().then(
+    () => listener.end(new Error("the server ended the stream")),
+    (error: unknown) => listener.end(error),
+  );
+  return {
+    send: (frame) => outbox.push(frame),
+    close: () => {
+      controller.abort();
+      outbox.end();
+    },
+  };
+}
+
+/** Frames on their way out, as connect wants them: an iterable that waits for more. */
+class Outbox implements AsyncIterable<AttachRequest> {
+  #frames: AttachRequest[] = [];
+  #isEnded = false;
+  #wake: Deferred<void> | undefined;
+
+  push(frame: AttachRequest): void {
+    this.#frames.push(frame);
+    this.#wake?.resolve();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#wake?.resolve();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<AttachRequest, void, undefined> {
+    while (!this.#isEnded) {
+      const frames = this.#frames;
+      this.#frames = [];
+      yield* frames;
+      if (this.#frames.length > 0 || this.#isEnded) continue;
+      this.#wake = createDeferred<void>();
+      await this.#wake.promise;
+    }
+  }
+}

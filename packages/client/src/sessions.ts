@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The sessions of one client: one for each distinct (TTL, grace), and a further one for a partition
+ * on which an earlier one has ended, since leaderships elsewhere live on in the earlier (semantics A2).
+ */
+
+import { type BeliefClock, createBeliefClock } from "./belief.ts";
+import type { ChannelContext } from "./channel.ts";
+import type { LeaseTimes } from "./leases.ts";
+import { Session } from "./session.ts";
+
+export class Sessions {
+  readonly #context: ChannelContext;
+  readonly #clock: BeliefClock;
+  readonly #open = new Set<Session>();
+
+  constructor(context: ChannelContext) {
+    this.#context = context;
+    this.#clock = createBeliefClock(context.runtime.clock, context.runtime.suspendClock);
+  }
+
+  /** A session of these times that has not ended on the partition; opened where there is none. */
+  on(partition: number, { ttlMs, graceMs }: LeaseTimes): Session {
+    for (const session of this.#open) {
+      if (session.isSpent) {
+        this.#open.delete(session);
+        void session.close();
+        continue;
+      }
+      const { times } = session;
+      const fits = times.ttlMs === ttlMs && times.graceMs === graceMs;
+      if (fits && !session.hasEndedOn(partition)) return session;
+    }
+    const session = new Session(this.#context, this.#clock, { ttlMs, graceMs });
+    this.#open.add(session);
+    return session;
+  }
+
+  /** Ends all of them; their candidacies leave at once. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((session) => session.close()));
+    this.#open.clear();
+  }
+}
