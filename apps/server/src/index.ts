@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The Conclave daemon, for programs that start one: the `conclave` command. */
+
+export { runServer } from "./run-server.ts";

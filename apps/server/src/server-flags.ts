@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The options of a server, as data: what each is called on the command line, in the environment
+ * and in the file, what it takes, and what it is when nobody says.
+ */
+
+export interface ServerFlag {
+  /** On the command line behind `--`, and as it stands in the file. */
+  readonly name: string;
+  /** What the value is, for `--help`; absent for a switch. */
+  readonly value?: string;
+  /** May be given more than once; in the environment separated by commas, in the file a list. */
+  readonly isList?: boolean;
+  /** Never shown in a message. */
+  readonly isSecret?: boolean;
+  readonly help: string;
+}
+
+export const serverFlags: readonly ServerFlag[] = [
+  { name: "node", value: "N", help: "this node's number in the cluster, from 1 (default 1)" },
+  {
+    name: "listen",
+    value: "HOST:PORT",
+    help: "where to serve; port 0 takes a free one (default 127.0.0.1:7400)",
+  },
+  { name: "data-dir", value: "DIR", help: "where to keep data (default .conclave/node-N)" },
+  {
+    name: "partitions",
+    value: "N",
+    help: "Raft groups that share the elections; fixed at the first start (default 8)",
+  },
+  {
+    name: "cluster-token",
+    value: "TOKEN",
+    isSecret: true,
+    help: "tells this cluster from another with the same members; fixed at the first start",
+  },
+  { name: "tls-cert", value: "FILE", help: "serve TLS with this certificate chain (PEM)" },
+  { name: "tls-key", value: "FILE", help: "the certificate's key (PEM)" },
+  { name: "insecure", help: "allow to listen beyond loopback without TLS" },
+  {
+    name: "log-level",
+    value: "LEVEL",
+    help: "trace, debug, info, warn, error, fatal or silent (default info); logs go to stderr",
+  },
+  {
+    name: "cors-origin",
+    value: "ORIGIN",
+    isList: true,
+    help: "let pages of this origin call, as https://ops.example.org; may be repeated",
+  },
+];
+
+/** The variable that gives a flag's value, for instance CONCLAVE_SERVER_DATA_DIR. */
+export function variableOf(flag: ServerFlag): string {
+  return `CONCLAVE_SERVER_${flag.name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** What `conclave server --help` prints. */
+export function helpText(): string {
+  const rows = serverFlags.map(({ name, value, help }) => {
+    const left = value === undefined ? `--${name}` : `--${name} ${value}`;
+    return `  ${left.padEnd(24)}${help}`;
+  });
+  return `Usage: conclave server [options]
+
+Runs one node of a cluster until SIGTERM or SIGINT, then stops gracefully.
+
+Options:
+${rows.join("\n")}
+  ${"--help".padEnd(24)}show this
+
+Each may also come from the environment, as ${variableOf(serverFlags[0]!)} and so on, or from the JSON
+file that CONCLAVE_CONFIG names, {"node": 1, ...}. A flag wins over the environment, and that over
+the file.
+
+Example:
+  conclave server --node 1 --listen 127.0.0.1:7400 --data-dir .conclave/node-1
+`;
+}
