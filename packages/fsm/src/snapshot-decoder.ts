@@ -112,9 +112,7 @@ function loadField(loading: Loading, reader: WireReader): void {
   else if (reader.field === 4) loading.records.elections.push(readElection(reader));
   else if (reader.field === 5) loadTombstone(loading.state, reader);
   else if (reader.field === 6) {
-    const ended = readPackedFixed64(reader);
-    for (const id of ended) loading.state.endedSessions.add(id);
-    loading.count += ended.length - 1;
+    for (const id of readPackedFixed64(reader)) loading.state.endedSessions.add(id);
   } else if (reader.field === 7) loadRequestReply(loading.state, reader);
   else failUnknown(reader, `field ${reader.field} of a snapshot`);
 }

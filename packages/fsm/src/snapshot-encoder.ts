@@ -37,6 +37,8 @@ export const SNAPSHOT_VERSION = 1;
 /** A chunk is closed at this size, so that nobody holds a large snapshot in one piece. */
 const CHUNK_BYTES = 262_144;
 
+const ENDED_A_RECORD = 10_000;
+
 const NUMBERINGS: Readonly<Record<Numbering, number>> = { native: 1, s0: 2, s1: 3 };
 const MESSAGE_TYPES = { open: 1, event: 2, close: 3 } as const;
 
@@ -54,10 +56,6 @@ export function* snapshot(
     if (writer.length < CHUNK_BYTES) continue;
     yield finished(writer, hash);
     writer = beginChunk();
-  }
-  if (state.endedSessions.size > 0) {
-    writePackedFixed64(writer, 6, state.endedSessions);
-    records += state.endedSessions.size;
   }
   yield finished(writer, hash);
   yield endChunk(records, hash);
@@ -88,6 +86,10 @@ function* recordsOf(state: PartitionState): Generator<WriteRecord> {
       writeBool(writer, 3, isFolded);
       closeMessage(writer, start);
     };
+  }
+  const ended = [...state.endedSessions];
+  for (let i = 0; i < ended.length; i += ENDED_A_RECORD) {
+    yield (writer) => writePackedFixed64(writer, 6, ended.slice(i, i + ENDED_A_RECORD));
   }
   for (const [id, { content, reply }] of state.requestReplies) {
     yield (writer) => {

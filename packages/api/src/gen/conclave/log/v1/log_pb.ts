@@ -695,7 +695,7 @@ export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
  */
 export type SnapshotEnd = Message<"conclave.log.v1.SnapshotEnd"> & {
   /**
-   * How many sessions, elections, tombstones, ended sessions and replies came before, together.
+   * How many of the repeated fields came before, in all chunks; a packed one counts as one.
    *
    * @generated from field: uint64 records = 1;
    */
