@@ -54,5 +54,5 @@ const STEP_MS = 20;
 
 /** Resolves when everything that a turn has set going without a timer has happened. */
 export async function settled(): Promise<void> {
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  for (let i = 0; i < 300; i++) await Promise.resolve();
 }

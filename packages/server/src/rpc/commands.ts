@@ -5,17 +5,13 @@
  */
 
 import type { CommandResult } from "@conclave/api";
+import { assert } from "@conclave/base";
 import type { AdminCommand, CandidateCommand, OpenSession, Reply } from "@conclave/fsm";
 import type { AttachmentId } from "../replica/deadlines.ts";
 import type { ElectionNode } from "../replica/election-node.ts";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import type { SubmissionOutcome } from "../replica/proposals.ts";
-import {
-  type Failure,
-  failureOfRefusal,
-  failureOfSubmission,
-  notApplied,
-} from "../wire/failure.ts";
+import { type Failure, failureOfRefusal, failureOfSubmission } from "../wire/failure.ts";
 import { commandResultOf } from "../wire/views.ts";
 
 /** A session that is to be registered in the entry of its first command on a partition. */
@@ -37,7 +33,7 @@ export function runCommand(
     commands: [command],
     giveUpAtMs,
     mayUseReserve: isOperators(command),
-    settle: (outcome) => settled(resultOf(outcome, 0, home, false), home),
+    settle: (outcome) => settled(resultOf(outcome, 0, command, home, false), home),
   });
 }
 
@@ -58,7 +54,7 @@ export function registerAndRun(
       return;
     }
     const isRegistered = opened?.kind === "session-opened" && !opened.already;
-    settled(resultOf(outcome, 1, home, isRegistered), home);
+    settled(resultOf(outcome, 1, command, home, isRegistered), home);
   });
 }
 
@@ -71,19 +67,24 @@ function refusedOpening(
 ): Failure {
   const reply = outcome.kind === "replied" ? outcome.replies[1] : undefined;
   const isApplied = reply?.kind === "done" && reply.changed;
-  return { ...failureOfRefusal(refused), outcome: isApplied ? "applied" : "not-applied" };
+  return {
+    ...failureOfRefusal(refused, "open-session"),
+    outcome: isApplied ? "applied" : "not-applied",
+  };
 }
 
 function resultOf(
   outcome: SubmissionOutcome,
   place: number,
+  command: CandidateCommand | AdminCommand,
   home: PartitionReplica,
   isRegistered: boolean,
 ): CommandResult | Failure {
   if (outcome.kind !== "replied") return failureOfSubmission(outcome);
   const reply = outcome.replies[place];
   if (reply?.kind === "done") return commandResultOf(home.number, reply, isRegistered);
-  return reply?.kind === "refused" ? failureOfRefusal(reply) : notApplied("session_unknown");
+  assert(reply?.kind === "refused", "a native command is done or refused");
+  return failureOfRefusal(reply, command.kind);
 }
 
 function isOperators(command: CandidateCommand | AdminCommand): boolean {

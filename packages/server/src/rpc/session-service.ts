@@ -114,7 +114,7 @@ function leaseOfOpening(
   const [reply] = outcome.replies;
   if (reply?.kind === "refused") {
     if (reply.reason === "session_ended") return leaseOf(number, { kind: "ended" });
-    return failureOfRefusal(reply);
+    return failureOfRefusal(reply, "open-session");
   }
   const session = partition.session(sessionId);
   if (!isLeased || session === undefined || session === "ended") {

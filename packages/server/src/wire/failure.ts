@@ -6,7 +6,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { ErrorInfoSchema, type FrameError, FrameErrorSchema, Outcome, Reason } from "@conclave/api";
-import type { RefusalReason, Refused } from "@conclave/fsm";
+import type { Command, RefusalReason, Refused } from "@conclave/fsm";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { SubmissionOutcome } from "../replica/proposals.ts";
 import type { ReadFailure } from "../replica/reads.ts";
@@ -22,6 +22,7 @@ export type FailureReason =
   | "resume_ahead"
   | "other_cluster"
   | "slow_watcher"
+  | "not_ones_own"
   | "outcome_unknown";
 
 /** What only the older dialects are refused for. */
@@ -57,6 +58,11 @@ const ROWS: Record<FailureReason, Row> = {
     code: Code.AlreadyExists,
     reason: Reason.HELD_BY_ANOTHER_SESSION,
     message: "another session holds the candidate's name",
+  },
+  not_ones_own: {
+    code: Code.FailedPrecondition,
+    reason: Reason.HELD_BY_ANOTHER_SESSION,
+    message: "the candidate is another session's; operators use Evict",
   },
   revision_mismatch: {
     code: Code.FailedPrecondition,
@@ -205,8 +211,13 @@ export function frameErrorOf(failure: Failure): FrameError {
   return create(FrameErrorSchema, { code, message: messageOf(failure), info: infoOf(failure) });
 }
 
-/** A refusal of the state machine, the fields of commands put into the words of requests. */
-export function failureOfRefusal(refused: Refused): Failure {
+/**
+ * A refusal of the state machine.
+ *
+ * @param command what was refused: to enter under a name that another session holds is a conflict of
+ *   names, to withdraw its candidate a mistake (semantics A1).
+ */
+export function failureOfRefusal(refused: Refused, command: Command["kind"]): Failure {
   const { reason } = refused;
   switch (reason) {
     case "out_of_order":
@@ -215,6 +226,8 @@ export function failureOfRefusal(refused: Refused): Failure {
     case "invalid_restore":
       // Only dialect commands are refused so, and none is proposed here.
       return notApplied("session_unknown");
+    case "held_by_another_session":
+      return notApplied(command === "enter" ? "held_by_another_session" : "not_ones_own");
     case "invalid_field":
       return invalidField(refused.field ?? "", refused.bound ?? "");
     default:
