@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPrng } from "@conclave/base";
 import { createHost, type Group } from "@conclave/raft";
-import { createFileDisk, createSystemClock } from "@conclave/server/node";
+import { createFileDisk, systemClock } from "@conclave/server/node";
 import { type Measurement, measure } from "./measure.ts";
 
 const ENTRY_BYTES = 128;
@@ -75,7 +75,7 @@ function openGroup(folder: string): Promise<{ group: Group; stop: () => Promise<
     node: 1,
     clusterId: new Uint8Array(32),
     disk: createFileDisk(folder),
-    clock: createSystemClock(),
+    clock: systemClock,
     prng: createPrng(1n),
   });
   return new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { createFileDisk } from "./file-disk.ts";
 export {
   type NodeOptions,
   type StartedNode,
@@ -6,3 +7,4 @@ export {
   type StartFailureReason,
   startNode,
 } from "./start-node.ts";
+export { systemClock } from "./system-clock.ts";
