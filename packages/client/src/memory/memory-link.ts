@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One process's network to the twin: frames pass in the next turn, unless the network is cut.
+ */
+
+import type { AttachRequest, AttachResponse } from "@conclave/api";
+import type { Attachment, AttachmentListener, Link } from "../link.ts";
+import type { MemoryServer, ServerConnection } from "./memory-server.ts";
+
+export interface MemoryLink extends Link {
+  /** Drops every frame, both ways, and every attempt to connect; nobody is told. */
+  cut(): void;
+  /** Connections pass again. Those that were cut are ended, as a router does that has forgotten them. */
+  heal(): void;
+  /** Ends every connection; both sides are told. */
+  reset(): void;
+}
+
+interface Path {
+  readonly listener: AttachmentListener;
+  readonly toServer: ServerConnection;
+  isOpen: boolean;
+  wasCut: boolean;
+}
+
+export function createMemoryLink(
+  server: MemoryServer,
+  defer: (run: () => void) => void,
+): MemoryLink {
+  const paths = new Set<Path>();
+  let isCut = false;
+
+  const end = (path: Path, cause: string): void => {
+    if (!paths.delete(path)) return;
+    path.isOpen = false;
+    path.toServer.end();
+    defer(() => path.listener.end(new Error(cause)));
+  };
+
+  return {
+    attach(_endpoint, listener): Attachment {
+      const toServer = server.accept((frame: AttachResponse) =>
+        defer(() => {
+          if (isCut) path.wasCut = true;
+          else if (path.isOpen) listener.frame(frame);
+        }),
+      );
+      const path: Path = { listener, toServer, isOpen: true, wasCut: false };
+      paths.add(path);
+      return {
+        send: (frame: AttachRequest) =>
+          defer(() => {
+            if (isCut) path.wasCut = true;
+            else if (path.isOpen) toServer.receive(frame);
+          }),
+        close: () => {
+          path.isOpen = false;
+          // The server hears of it only over a network that carries the news.
+          if (isCut) path.wasCut = true;
+          else {
+            paths.delete(path);
+            toServer.end();
+          }
+        },
+      };
+    },
+    cut: () => {
+      isCut = true;
+    },
+    heal: () => {
+      isCut = false;
+      for (const path of [...paths]) if (path.wasCut) end(path, "the connection was lost");
+    },
+    reset: () => {
+      for (const path of [...paths]) end(path, "the connection was reset");
+    },
+    close: () => {
+      for (const path of [...paths]) {
+        paths.delete(path);
+        if (path.isOpen && !isCut) path.toServer.end();
+      }
+    },
+  };
+}

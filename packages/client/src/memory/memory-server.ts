@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A cluster in memory, as a client sees one over `Attach`: frames in, frames out.
+ *
+ * It keeps the rules of semantics A1 to A4 on the clock that it is given and stores nothing. Every
+ * partition has a leader at once and commits at once, unless it is told to stall.
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import {
+  type AttachCommand,
+  type AttachReply,
+  AttachReplySchema,
+  type AttachRequest,
+  type AttachResponse,
+  AttachResponseSchema,
+  CandidacySchema,
+  CandidacyState,
+  Cause,
+  type Change,
+  LeaseSchema,
+  LeaseStatus,
+  ListResponseSchema,
+  Reason,
+  type Renewal,
+} from "@conclave/api";
+import { type Clock, unreachable } from "@conclave/base";
+import { homeOf } from "../home.ts";
+import { answerRead, applyAdmin, applyOwn, type Reply, refusal } from "./memory-commands.ts";
+import { type MemoryElection, MemoryPartition } from "./memory-partition.ts";
+import { type MemorySession, MemorySessions } from "./memory-sessions.ts";
+import { MemoryWatches } from "./memory-watches.ts";
+
+export interface ServerConnection {
+  receive(frame: AttachRequest): void;
+  /** The client's side has ended the stream. */
+  end(): void;
+}
+
+interface Connection {
+  readonly id: number;
+  readonly send: (frame: AttachResponse) => void;
+  readonly watches: MemoryWatches;
+  session: MemorySession | undefined;
+  out: AttachResponse | undefined;
+  isOpen: boolean;
+}
+
+const DEFAULT_TTL_MS = 10_000;
+
+export class MemoryServer {
+  readonly #clusterId: Uint8Array;
+  readonly #partitions: MemoryPartition[];
+  readonly #sessions: MemorySessions;
+  readonly #connections = new Set<Connection>();
+  readonly #stalled = new Set<number>();
+  readonly #requests = new Map<string, Reply>();
+  #lastConnection = 0;
+
+  constructor(clock: Clock, partitionCount: number, clusterId: Uint8Array) {
+    this.#clusterId = clusterId;
+    this.#sessions = new MemorySessions(clock, (session, partition, isGrace) => {
+      this.end(session, partition, isGrace ? Cause.DISCONNECTED : Cause.EXPIRED);
+    });
+    const changed = { changed: this.#changed.bind(this) };
+    this.#partitions = Array.from(
+      { length: partitionCount },
+      (_, index) => new MemoryPartition(index + 1, () => clock.wallMs(), changed),
+    );
+  }
+
+  accept(send: (frame: AttachResponse) => void): ServerConnection {
+    this.#lastConnection += 1;
+    const watches = new MemoryWatches(this.#partitions);
+    const connection: Connection = {
+      id: this.#lastConnection,
+      send,
+      watches,
+      session: undefined,
+      out: undefined,
+      isOpen: true,
+    };
+    this.#connections.add(connection);
+    return {
+      receive: (frame) => {
+        if (!connection.isOpen) return;
+        this.#receive(connection, frame);
+        this.#flush();
+      },
+      end: () => {
+        if (!connection.isOpen) return;
+        this.#drop(connection);
+        if (connection.session !== undefined) {
+          this.#sessions.disconnected(connection.session, connection.id);
+        }
+      },
+    };
+  }
+
+  /** Ends every connection with a goodbye, as a node does that shuts down. */
+  sayGoodbye(reason: string): void {
+    for (const connection of [...this.#connections]) this.#goodbye(connection, reason);
+    this.#flush();
+  }
+
+  /** A stalled partition confirms and commits nothing; its sessions' deadlines run on. */
+  stall(partition: number, isStalled: boolean): void {
+    if (isStalled) this.#stalled.add(partition);
+    else this.#stalled.delete(partition);
+  }
+
+  election(name: string, namespace = "default"): MemoryElection | undefined {
+    return this.#home(name).find(namespace, name);
+  }
+
+  /** Ends, on its partition only, the session that holds a candidate. False when nobody holds it. */
+  endSessionOf(name: string, candidate: string, namespace = "default"): boolean {
+    const held = this.election(name, namespace)?.list.find((entrant) => entrant.name === candidate);
+    const session = held === undefined ? undefined : this.#sessions.find(held.session);
+    if (session === undefined) return false;
+    this.end(session, this.#home(name).number, Cause.EXPIRED);
+    return true;
+  }
+
+  /** The session's candidacies on the partition leave together: one event for each election. */
+  end(session: MemorySession, partition: number, cause: Cause): void {
+    const home = this.#partitions[partition - 1];
+    if (home === undefined) return;
+    const elections = home.all().sort((a, b) => (a.key < b.key ? -1 : 1));
+    for (const election of elections) {
+      const rest = election.list.filter((entrant) => entrant.session !== session.id);
+      if (rest.length < election.list.length) home.rearrange(election, rest, cause);
+    }
+    this.#sessions.end(session, partition);
+    this.#flush();
+  }
+
+  #receive(connection: Connection, frame: AttachRequest): void {
+    if (frame.hello !== undefined) this.#welcome(connection, frame);
+    for (const { id, request } of frame.watches) {
+      if (request !== undefined) connection.watches.open(id, request);
+    }
+    for (const id of frame.unwatch) connection.watches.close(id);
+    for (const command of frame.commands) {
+      const reply = this.#answer(connection, command);
+      const { correlation } = command;
+      this.#out(connection).replies.push(create(AttachReplySchema, { correlation, reply }));
+    }
+    for (const renewal of frame.renewals) this.#renew(connection, renewal);
+    if (frame.closeSession) this.#closeSession(connection);
+  }
+
+  #welcome(connection: Connection, { hello }: AttachRequest): void {
+    const asked = hello?.session;
+    if (asked !== undefined) {
+      const ttlMs = asked.options?.ttl === undefined ? DEFAULT_TTL_MS : msOf(asked.options.ttl);
+      const graceMs = msOf(asked.options?.disconnectGrace);
+      connection.session = this.#sessions.open(asked.sessionId, { ttlMs, graceMs });
+    }
+    const out = this.#out(connection);
+    const cluster = {
+      clusterId: this.#clusterId,
+      partitionCount: this.#partitions.length,
+      node: 1,
+      version: "memory",
+    };
+    out.welcome = {
+      $typeName: "conclave.v1.AttachWelcome",
+      instance: connection.session?.instance ?? "",
+      cluster: { $typeName: "conclave.v1.ClusterInfo", ...cluster },
+    };
+    for (const home of this.#partitions) {
+      for (const election of home.all()) this.#present(connection, home, election);
+    }
+  }
+
+  /** A session's present candidacies, told once. */
+  #present(connection: Connection, home: MemoryPartition, election: MemoryElection): void {
+    const session = connection.session?.id;
+    election.list.forEach((entrant, position) => {
+      if (entrant.session !== session) return;
+      this.#push(connection, home.number, election, {
+        candidate: entrant.name,
+        state: position === 0 ? CandidacyState.LEADING : CandidacyState.WAITING,
+        cause: Cause.UNSPECIFIED,
+      });
+    });
+  }
+
+  #answer(connection: Connection, { command }: AttachCommand): Reply {
+    switch (command.case) {
+      case "enter":
+      case "withdraw":
+      case "updateMetadata":
+        return this.#answerOwn(connection, command);
+      case "list": {
+        const { prefix, vacant, namespace } = command.value;
+        const found = this.#partitions.flatMap((home) =>
+          home
+            .all()
+            .filter((e) => e.name.startsWith(prefix) && e.namespace === (namespace || "default"))
+            .filter((e) => !vacant || e.list.length === 0)
+            .map((election) => home.view(election)),
+        );
+        const name = (view: (typeof found)[number]): string => view.election?.name ?? "";
+        const elections = found.sort((a, b) => (name(a) < name(b) ? -1 : 1));
+        return { case: "list", value: create(ListResponseSchema, { elections }) };
+      }
+      case "get":
+      case "checkFence":
+        return this.#at(command.value.election?.name, (home) => answerRead(home, command));
+      case "anoint":
+      case "promote":
+      case "demote":
+      case "evict":
+      case "delete": {
+        const { requestId = "" } = command.value.options ?? {};
+        const given = requestId === "" ? undefined : this.#requests.get(requestId);
+        if (given !== undefined) return given;
+        const { election } = command.value;
+        const reply = this.#at(election?.name, (home) => applyAdmin(home, command));
+        if (reply.case !== "error") this.#requests.set(requestId, reply);
+        return reply;
+      }
+      case undefined:
+        return refusal("invalid_argument", Reason.INVALID_FIELD, "the command is empty");
+      default:
+        return unreachable(command);
+    }
+  }
+
+  #answerOwn(
+    connection: Connection,
+    command: AttachCommand["command"] & { case: "enter" | "withdraw" | "updateMetadata" },
+  ): Reply {
+    const { session } = connection;
+    const number = command.value.command?.number ?? 0n;
+    return this.#at(command.value.election?.name, (home) => {
+      if (session === undefined) {
+        return refusal("failed_precondition", Reason.SESSION_UNKNOWN, "no session is attached");
+      }
+      if (session.ended.has(home.number)) {
+        return refusal("failed_precondition", Reason.SESSION_ENDED, "the session has ended");
+      }
+      const registered = !session.registrations.has(home.number);
+      if (registered) this.#sessions.register(session, home.number, connection.id);
+      const replies = session.registrations.get(home.number)?.replies ?? new Map<bigint, Reply>();
+      const given = replies.get(number);
+      if (given !== undefined) return again(given);
+      const reply = applyOwn(home, command, {
+        session: session.id,
+        instance: session.instance,
+        registered,
+      });
+      replies.set(number, reply);
+      const acknowledged = command.value.command?.acknowledged ?? 0n;
+      for (const old of replies.keys()) if (old <= acknowledged) replies.delete(old);
+      return reply;
+    });
+  }
+
+  #at(name: string | undefined, answer: (home: MemoryPartition) => Reply): Reply {
+    const home = this.#home(name ?? "");
+    if (this.#stalled.has(home.number)) {
+      return refusal("unavailable", Reason.NO_LEADER, "the partition has no leader");
+    }
+    return answer(home);
+  }
+
+  #renew(connection: Connection, { number, partitions }: Renewal): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    for (const partition of partitions) {
+      const registration = session.registrations.get(partition);
+      const isStalled = this.#stalled.has(partition);
+      const unregistered = session.ended.has(partition)
+        ? LeaseStatus.ENDED
+        : LeaseStatus.NOT_REGISTERED;
+      const confirmed = registration === undefined ? unregistered : LeaseStatus.CONFIRMED;
+      const status = isStalled ? LeaseStatus.UNCONFIRMED : confirmed;
+      if (status === LeaseStatus.CONFIRMED) {
+        this.#sessions.renew(session, partition, connection.id);
+      }
+      const officeRevision = isStalled ? 0n : (registration?.officeRevision ?? 0n);
+      const lease = create(LeaseSchema, { partition, status, number, officeRevision });
+      this.#out(connection).leases.push(lease);
+    }
+  }
+
+  #closeSession(connection: Connection): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    for (const partition of [...session.registrations.keys()]) {
+      this.end(session, partition, Cause.RESIGNED);
+    }
+    this.#goodbye(connection, "the session is closed");
+  }
+
+  #changed(change: Change, before: MemoryElection, after: MemoryElection): void {
+    const [old, leader] = [before.list[0], after.list[0]];
+    const isSameOffice = old?.name === leader?.name && old?.session === leader?.session;
+    for (const holder of isSameOffice ? [] : [old, leader]) {
+      const session = holder === undefined ? undefined : this.#sessions.find(holder.session);
+      const registration = session?.registrations.get(change.partition);
+      if (registration !== undefined) registration.officeRevision = change.revision;
+    }
+    const { cause } = change;
+    for (const connection of this.#connections) {
+      connection.watches.changed(change);
+      const id = connection.session?.id;
+      const tell = (candidate: string, state: CandidacyState): void =>
+        this.#push(connection, change.partition, after, { candidate, state, cause });
+      for (const { name, session } of before.list) {
+        const stays = after.list.some((e) => e.name === name && e.session === session);
+        if (session === id && !stays) tell(name, CandidacyState.GONE);
+      }
+      if (isSameOffice) continue;
+      const isDeposed = old !== undefined && after.list.slice(1).includes(old);
+      if (isDeposed && old.session === id) tell(old.name, CandidacyState.WAITING);
+      if (leader?.session === id && leader !== undefined) {
+        tell(leader.name, CandidacyState.LEADING);
+      }
+    }
+  }
+
+  #push(
+    connection: Connection,
+    partition: number,
+    { term, revision, namespace, name }: MemoryElection,
+    told: { readonly candidate: string; readonly state: CandidacyState; readonly cause: Cause },
+  ): void {
+    const election = { namespace, name };
+    const push = create(CandidacySchema, { election, revision, term, partition, ...told });
+    this.#out(connection).candidacies.push(push);
+  }
+
+  #goodbye(connection: Connection, reason: string): void {
+    this.#out(connection).goodbye = { $typeName: "conclave.v1.Goodbye", reason };
+    this.#send(connection);
+    this.#drop(connection);
+  }
+
+  #drop(connection: Connection): void {
+    connection.isOpen = false;
+    this.#connections.delete(connection);
+  }
+
+  #out(connection: Connection): AttachResponse {
+    connection.out ??= create(AttachResponseSchema, {});
+    return connection.out;
+  }
+
+  /** Everything of one turn leaves in one frame for each connection. */
+  #flush(): void {
+    for (const connection of this.#connections) this.#send(connection);
+  }
+
+  #send(connection: Connection): void {
+    const watchEvents = connection.watches.take();
+    if (watchEvents.length > 0) this.#out(connection).watchEvents.push(...watchEvents);
+    const frame = connection.out;
+    connection.out = undefined;
+    if (frame !== undefined) connection.send(frame);
+  }
+
+  #home(name: string): MemoryPartition {
+    return this.#partitions[homeOf(name, this.#partitions.length) - 1]!;
+  }
+}
+
+/** The answer of an earlier execution, marked as such. */
+function again(reply: Reply): Reply {
+  if (reply.case === "error" || reply.case === undefined) return reply;
+  if (!("result" in reply.value) || reply.value.result === undefined) return reply;
+  const result = { ...reply.value.result, replayed: true, registered: false };
+  return { ...reply, value: { ...reply.value, result } } as AttachReply["reply"];
+}
+
+function msOf(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The watches of one connection to the twin: snapshots, then changes, resumable (semantics A4). */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  type AttachWatchEvent,
+  AttachWatchEventSchema,
+  type Change,
+  type WatchRequest,
+  type WatchResponse,
+  WatchResponseSchema,
+} from "@conclave/api";
+import { homeOf } from "../home.ts";
+import type { MemoryPartition } from "./memory-partition.ts";
+
+interface Watch {
+  readonly id: bigint;
+  readonly request: WatchRequest;
+  /** Per partition, the revision up to which everything has been sent. */
+  readonly sent: Map<number, bigint>;
+}
+
+type Event = WatchResponse["event"];
+
+export class MemoryWatches {
+  readonly #partitions: readonly MemoryPartition[];
+  readonly #watches = new Map<bigint, Watch>();
+  #events: AttachWatchEvent[] = [];
+
+  constructor(partitions: readonly MemoryPartition[]) {
+    this.#partitions = partitions;
+  }
+
+  open(id: bigint, request: WatchRequest): void {
+    const watch: Watch = { id, request, sent: pointOf(request, this.#partitions) };
+    this.#watches.set(id, watch);
+    const behind = this.#partitions.filter((home) => this.#isBelowFloor(watch, home));
+    if (watch.sent.size === 0) this.#snapshot(watch);
+    else if (behind.length > 0) {
+      for (const home of behind) this.#gap(watch, home);
+      this.#snapshot(watch);
+    } else {
+      this.#replay(watch);
+    }
+  }
+
+  close(id: bigint): void {
+    this.#watches.delete(id);
+  }
+
+  changed(change: Change): void {
+    for (const watch of this.#watches.values()) this.#offer(watch, change);
+  }
+
+  /** What is to be sent. */
+  take(): AttachWatchEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  #snapshot(watch: Watch): void {
+    for (const home of this.#partitions) watch.sent.set(home.number, home.revision);
+    const shown = this.#partitions.flatMap((home) =>
+      home
+        .all()
+        .filter(({ namespace, name }) => covers(watch.request, namespace, name))
+        .map((election) => home.view(election)),
+    );
+    for (const value of shown) this.#emit(watch, { case: "snapshot", value });
+    for (const ref of watch.request.elections) {
+      const isShown = shown.some(({ election }) => election?.name === ref.name);
+      const home = this.#partitions[homeOf(ref.name, this.#partitions.length) - 1];
+      if (isShown || home === undefined) continue;
+      const value = { ...home.view(home.get(ref.namespace, ref.name)), asOfRevision: 0n };
+      this.#emit(watch, { case: "snapshot", value });
+    }
+    const value = { $typeName: "conclave.v1.SnapshotEnd" } as const;
+    this.#emit(watch, { case: "snapshotEnd", value });
+  }
+
+  #isBelowFloor({ sent, request }: Watch, home: MemoryPartition): boolean {
+    const from = sent.get(home.number);
+    if (from === undefined || from >= home.floor) return false;
+    // An election whose own revision is not above the point has missed nothing.
+    return home.all().some((e) => covers(request, e.namespace, e.name) && e.revision > from);
+  }
+
+  #gap(watch: Watch, home: MemoryPartition): void {
+    const value = {
+      $typeName: "conclave.v1.Gap",
+      afterRevision: watch.sent.get(home.number) ?? 0n,
+      beforeRevision: home.revision,
+      partition: home.number,
+    } as const;
+    this.#emit(watch, { case: "gap", value });
+  }
+
+  #replay(watch: Watch): void {
+    for (const home of this.#partitions) {
+      const from = watch.sent.get(home.number);
+      if (from === undefined) continue;
+      for (const change of home.changesAfter(from)) this.#offer(watch, change);
+    }
+  }
+
+  #offer(watch: Watch, change: Change): void {
+    const { namespace = "", name = "" } = change.election ?? {};
+    if (!covers(watch.request, namespace, name)) return;
+    watch.sent.set(change.partition, change.revision);
+    this.#emit(watch, { case: "change", value: change });
+  }
+
+  #emit({ id, sent }: Watch, event: Event): void {
+    const text = [...sent].map(([partition, revision]) => `${partition}:${revision}`).join(" ");
+    const resume = new TextEncoder().encode(text);
+    const value = create(WatchResponseSchema, { event, resume });
+    this.#events.push(create(AttachWatchEventSchema, { id, outcome: { case: "event", value } }));
+  }
+}
+
+function covers(request: WatchRequest, namespace: string, name: string): boolean {
+  const isSame = (other: string): boolean => (other || "default") === (namespace || "default");
+  const { prefix } = request;
+  if (prefix !== undefined) return isSame(prefix.namespace) && name.startsWith(prefix.prefix);
+  return request.elections.some((ref) => ref.name === name && isSame(ref.namespace));
+}
+
+/** Where a request resumes: a point for each partition, or nothing for a watch that begins anew. */
+function pointOf(
+  { resume, after }: WatchRequest,
+  partitions: readonly MemoryPartition[],
+): Map<number, bigint> {
+  if (after !== undefined) return new Map(partitions.map(({ number }) => [number, after]));
+  const text = new TextDecoder().decode(resume);
+  if (text === "") return new Map();
+  return new Map(
+    text.split(" ").map((point) => {
+      const [partition = "0", revision = "0"] = point.split(":");
+      return [Number(partition), BigInt(revision)] as const;
+    }),
+  );
+}
