@@ -14,7 +14,9 @@ export interface ServerProcess {
 
 export async function startServer(): Promise<ServerProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), "conclave-bench-"));
-  const command = fileURLToPath(import.meta.resolve("@conclave/cli/bin/conclave.js"));
+  const command = fileURLToPath(
+    new URL("bin/conclave.js", import.meta.resolve("@conclave/cli/package.json")),
+  );
   const child = spawn(
     process.execPath,
     [command, "server", "--node", "1", "--listen", "127.0.0.1:0", "--data-dir", dataDir],
