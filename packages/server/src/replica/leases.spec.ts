@@ -1,65 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { OpenSession } from "@conclave/fsm";
 import { expect, test } from "vitest";
-import type { AttachmentId } from "./deadlines.ts";
 import { createMemoryNode, type MemoryNode, settled } from "./memory-node.ts";
-import type { LeaseOutcome } from "./renewals.ts";
-
-const S = 42n;
-const TTL_MS = 10_000;
-
-interface Opening {
-  readonly ttlMs?: number;
-  readonly graceMs?: number;
-  readonly attachment?: AttachmentId;
-  readonly partition?: number;
-}
-
-async function open(world: MemoryNode, options: Opening = {}): Promise<boolean> {
-  const { ttlMs = TTL_MS, graceMs = 0, attachment, partition = 1 } = options;
-  const opening: OpenSession = {
-    kind: "open-session",
-    sessionId: S,
-    ttlMs,
-    graceMs,
-    labels: new Map(),
-  };
-  const submission = {
-    commands: [],
-    giveUpAtMs: world.node.giveUpAtMs(),
-    mayUseReserve: false,
-    settle: () => {},
-  };
-  let isLeased = false;
-  world.node.partition(partition).register(opening, submission, attachment, (_, leased) => {
-    isLeased = leased;
-  });
-  await settled();
-  return isLeased;
-}
-
-/** Sends a renewal; its lease is there once `settled`. */
-function renew(
-  world: MemoryNode,
-  number: bigint,
-  { partition = 1, attachment }: Opening = {},
-): { lease: LeaseOutcome | undefined } {
-  const sent: { lease: LeaseOutcome | undefined } = { lease: undefined };
-  world.node.partition(partition).renew({
-    sessionId: S,
-    number,
-    attachment,
-    settle: (lease) => {
-      sent.lease = lease;
-    },
-  });
-  return sent;
-}
-
-function isOpen(world: MemoryNode, partition = 1): boolean {
-  const session = world.node.partition(partition).session(S);
-  return session !== undefined && session !== "ended";
-}
+import { isOpen, open, renew, S, TTL_MS } from "./memory-session.ts";
 
 test("a session that does not renew ends at its TTL, not before", async () => {
   const world = createMemoryNode();
@@ -236,82 +178,6 @@ test("schedule D: the answer to a renewal carries the revision at which office w
   await settled();
 
   expect(renewal.lease).toEqual({ kind: "confirmed", number: 1n, officeRevision: 2n });
-});
-
-test("schedule E: the end of the attachment that renewed last starts the grace", async () => {
-  const world = createMemoryNode();
-  await open(world, { graceMs: 500, attachment: 1 });
-
-  world.node.partition(1).disconnect(S, 1);
-  await world.advance(480);
-  expect(isOpen(world)).toBe(true);
-  await world.advance(60);
-
-  expect(isOpen(world)).toBe(false);
-});
-
-test("schedule E: a report about an attachment that the session has left does nothing", async () => {
-  const world = createMemoryNode();
-  await open(world, { graceMs: 500, attachment: 1 });
-  renew(world, 1n, { attachment: 2 });
-  await settled();
-
-  world.node.partition(1).disconnect(S, 1);
-  await world.advance(2_000);
-
-  expect(isOpen(world)).toBe(true);
-});
-
-test("schedule E: a new leader knows no attachment and waits for the TTL", async () => {
-  const world = createMemoryNode();
-  await open(world, { graceMs: 500, attachment: 1 });
-  world.log(1).follow(undefined);
-  world.log(1).lead();
-
-  world.node.partition(1).disconnect(S, 1);
-  await world.advance(TTL_MS - 40);
-  expect(isOpen(world)).toBe(true);
-  await world.advance(100);
-
-  expect(isOpen(world)).toBe(false);
-});
-
-test("schedule E: without a grace the end of an attachment means nothing", async () => {
-  const world = createMemoryNode();
-  await open(world, { attachment: 1 });
-
-  world.node.partition(1).disconnect(S, 1);
-  await world.advance(TTL_MS - 40);
-
-  expect(isOpen(world)).toBe(true);
-});
-
-test("a session that comes back within its grace keeps its candidacies for a whole TTL", async () => {
-  const world = createMemoryNode();
-  await open(world, { graceMs: 500, attachment: 1 });
-  world.node.partition(1).disconnect(S, 1);
-  await world.advance(400);
-
-  renew(world, 1n, { attachment: 2 });
-  await settled();
-  await world.advance(TTL_MS - 40);
-
-  expect(isOpen(world)).toBe(true);
-});
-
-test("a renewal of an attachment that has ended meanwhile does not undo the grace", async () => {
-  const world = createMemoryNode();
-  await open(world, { graceMs: 500, attachment: 1 });
-  world.log(1).stallConfirms();
-  const renewal = renew(world, 1n, { attachment: 1 });
-  await settled();
-
-  world.node.partition(1).disconnect(S, 1);
-  world.log(1).resumeConfirms();
-  await world.advance(600);
-
-  expect(renewal.lease).toBeUndefined();
-  expect(isOpen(world)).toBe(false);
 });
 
 test("schedule J: an expiry is proposed only in the raftTerm in which the TTL was measured", async () => {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "vitest";
+import { createMemoryNode, settled } from "./memory-node.ts";
+import { isOpen, open, renew, S, TTL_MS } from "./memory-session.ts";
+
+test("schedule E: the end of the attachment that renewed last starts the grace", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(480);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(60);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule E: a report about an attachment that the session has left does nothing", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  renew(world, 1n, { attachment: 2 });
+  await settled();
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(2_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule E: a new leader knows no attachment and waits for the TTL", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.log(1).follow(undefined);
+  world.log(1).lead();
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(TTL_MS - 40);
+  expect(isOpen(world)).toBe(true);
+  await world.advance(100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("schedule E: without a grace the end of an attachment means nothing", async () => {
+  const world = createMemoryNode();
+  await open(world, { attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(TTL_MS - 40);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("a session that comes back within its grace keeps its candidacies for a whole TTL", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(400);
+
+  renew(world, 1n, { attachment: 2 });
+  await settled();
+  await world.advance(TTL_MS - 40);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("a renewal of an attachment that has ended meanwhile does not undo the grace", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.log(1).stallConfirms();
+  const renewal = renew(world, 1n, { attachment: 1 });
+  await settled();
+
+  world.node.partition(1).disconnect(S, 1);
+  world.log(1).resumeConfirms();
+  await world.advance(600);
+
+  expect(renewal.lease).toBeUndefined();
+  expect(isOpen(world)).toBe(false);
+});
