@@ -40,6 +40,8 @@ export interface HostLimits {
   /** A group is asked for a snapshot when its log has grown by this much. Default 16 MiB, 65,536. */
   readonly snapshotEveryBytes: number;
   readonly snapshotEveryEntries: number;
+  /** Entries found at the start that are kept in memory until applied. Default 64 MiB. */
+  readonly recoveryCacheBytesMax: number;
 }
 
 export interface HostOptions {
@@ -94,6 +96,7 @@ const DEFAULT_LIMITS: HostLimits = {
   uncommittedEntriesMax: 16_384,
   snapshotEveryBytes: 16 * 1024 * 1024,
   snapshotEveryEntries: 65_536,
+  recoveryCacheBytesMax: 64 * 1024 * 1024,
 };
 
 /** Nobody else can lead a group of one, so there is nobody to wait for; a range spreads the writes. */
@@ -103,7 +106,6 @@ const SEGMENTS_MAX = 4;
 /** The log counts as idle after so long without a write; then the mark is synced. */
 const IDLE_MS = 100;
 const SPACE_PROBE_MS = 1_000;
-const RECOVERY_CACHE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** What a record of an entry takes on disk beside its bytes. */
 const RECORD_OVERHEAD_BYTES: number = FRAME_BYTES + ENTRY_PREFIX_BYTES;
 
@@ -144,8 +146,7 @@ class RaftHost implements Host, GroupServices {
   async start(): Promise<StartOutcome> {
     assert(this.#phase === "new", "a host is started once");
     const { disk, clusterId } = this.#options;
-    const { segmentBytes } = this.limits;
-    const recoveryCacheBytesMax = RECOVERY_CACHE_BYTES_MAX;
+    const { segmentBytes, recoveryCacheBytesMax } = this.limits;
     const opened = await openStore({ disk, clusterId, segmentBytes, recoveryCacheBytesMax });
     if (opened.kind !== "opened") {
       this.#phase = "stopped";

@@ -213,7 +213,7 @@ class TwinDisk implements MemoryDisk {
     const refused = await this.#begin("write", (kept) => inode.write(offset, bytes.slice(0, kept)));
     if (refused !== undefined) return refused;
     const grown = Math.max(0, offset + bytes.length - inode.size);
-    if (grown > this.#roomBytes()) return faultOf("no-space", `write ${name}`);
+    if (grown > 0 && grown > this.#roomBytes()) return faultOf("no-space", `write ${name}`);
     inode.write(offset, bytes.slice());
     return OK;
   }

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Groups of one member on one store: on virtual time and a disk that does as it is told. */
+
+import { createManualClock, createPrng, type ManualClock } from "@conclave/base";
+import { expect, test } from "vitest";
+import type { Group, GroupListener, HostFailure, Role } from "./group.ts";
+import { createHost, type Host, type HostLimits } from "./host.ts";
+import { createMemoryDisk, type MemoryDisk } from "./memory/index.ts";
+
+test("a group of one elects itself and says so only when its own entry is applied", async () => {
+  const node = await started(createMemoryDisk(), 1);
+  const [member] = node.members;
+
+  expect(member!.group.role).toEqual({ kind: "leader", raftTerm: 1 });
+  expect(member!.roles.map((role) => role.kind)).toEqual(["follower", "leader"]);
+  expect(member!.group.appliedIndex).toBe(1);
+});
+
+test("a proposal is answered after the listener has seen it, in log order", async () => {
+  const { members } = await started(createMemoryDisk(), 1);
+  const { group, log } = members[0]!;
+
+  const outcomes = await Promise.all(["a", "b", "c"].map((text) => group.propose(bytesOf(text))));
+
+  expect(outcomes).toEqual([2, 3, 4].map((index) => ({ kind: "applied", index })));
+  expect(log).toEqual(["a", "b", "c"]);
+});
+
+test("all groups' proposals of a turn cost one write and one sync", async () => {
+  const syncs: number[] = [];
+  const node = await started(createMemoryDisk(), 8, {}, (records) => syncs.push(records));
+  syncs.length = 0;
+
+  await Promise.all(node.members.map(({ group }) => group.propose(bytesOf("x"))));
+
+  expect(syncs).toEqual([8]);
+});
+
+test("what arrives while a sync is under way goes together into the next one", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk({ sync: { clock, durationMs: 5 } });
+  const syncs: number[] = [];
+  const node = await started(disk, 1, {}, (records) => syncs.push(records), clock);
+  syncs.length = 0;
+  const { group } = node.members[0]!;
+  const first = group.propose(bytesOf("1"));
+  await settle();
+
+  const rest = ["2", "3", "4"].map((text) => group.propose(bytesOf(text)));
+  await settle();
+  expect(node.members[0]!.log).toEqual([]);
+  await advance(clock, 10);
+
+  expect((await first).kind).toBe("applied");
+  await Promise.all(rest);
+  expect(syncs).toEqual([1, 3]);
+});
+
+test("a restart gives back what was acknowledged, once and in order, under a new raftTerm", async () => {
+  const disk = createMemoryDisk();
+  const first = await started(disk, 2);
+  await first.members[1]!.group.propose(bytesOf("a"));
+  await first.members[1]!.group.propose(bytesOf("b"));
+
+  const second = await started(disk.crash({ kind: "lose-all" }), 2);
+
+  expect(second.members[0]!.log).toEqual([]);
+  expect(second.members[1]!.log).toEqual(["a", "b"]);
+  expect(second.members[1]!.group.role).toEqual({ kind: "leader", raftTerm: 2 });
+});
+
+test("a long log is compacted by a snapshot, from which a restart begins", async () => {
+  const disk = createMemoryDisk();
+  const limits = { snapshotEveryEntries: 10, segmentBytes: 4096, entryBytesMax: 1024 };
+  const first = await started(disk, 1, limits);
+  for (let i = 1; i <= 40; i++) {
+    await first.members[0]!.group.propose(bytesOf(`${i}`.padEnd(300)));
+    await settle();
+  }
+  await first.host.stop();
+  const logs = [...disk.files().keys()].filter((name) => name.startsWith("log-"));
+  expect(logs.length).toBeLessThan(3);
+
+  const second = await started(disk, 1, limits);
+
+  expect(second.members[0]!.log.map((text) => text.trim())).toEqual(
+    Array.from({ length: 40 }, (_, i) => `${i + 1}`),
+  );
+  expect(second.members[0]!.restoredAt).toBeGreaterThan(30);
+});
+
+test("a log larger than the memory kept for it is read back from disk at the start", async () => {
+  const disk = createMemoryDisk();
+  const limits = { segmentBytes: 16_384, entryBytesMax: 4096, recoveryCacheBytesMax: 5_000 };
+  const first = await started(disk, 2, limits);
+  const large = new Uint8Array(1_500).fill(65);
+  for (let i = 0; i < 70; i++) await first.members[i % 2]!.group.propose(large);
+  await first.host.stop();
+
+  const second = await started(disk, 2, limits);
+  for (let i = 0; i < 200; i++) await settle();
+
+  expect(second.members.map(({ log }) => log.length)).toEqual([35, 35]);
+});
+
+test("a raftTerm that is not the current one, and an entry too large, are refused by name", async () => {
+  const { members } = await started(createMemoryDisk(), 1);
+  const { group } = members[0]!;
+
+  expect(await group.propose(bytesOf("x"), { raftTerm: 7 })).toEqual({
+    kind: "not-applied",
+    reason: "raft-term-changed",
+  });
+  expect(await group.propose(new Uint8Array(3_000_000))).toEqual({
+    kind: "not-applied",
+    reason: "too-large",
+  });
+});
+
+test("proposals above the bound of uncommitted entries are refused, not queued", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk({ sync: { clock, durationMs: 5 } });
+  const node = await started(disk, 1, { uncommittedEntriesMax: 3 }, undefined, clock);
+  const { group } = node.members[0]!;
+
+  const outcomes = ["1", "2", "3", "4", "5"].map((text) => group.propose(bytesOf(text)));
+  await advance(clock, 10);
+
+  expect((await Promise.all(outcomes)).map((outcome) => outcome.kind)).toEqual([
+    ...["applied", "applied", "applied", "not-applied", "not-applied"],
+  ]);
+});
+
+test("a read is confirmed at the commit index, while a sync stands still", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk({ sync: { clock, durationMs: 10_000 } });
+  const node = await started(disk, 1, {}, undefined, clock);
+  const { group } = node.members[0]!;
+  void group.propose(bytesOf("slow"));
+  await settle();
+
+  expect(await group.confirm()).toEqual({ kind: "confirmed", index: 1, raftTerm: 1 });
+});
+
+test("on a full disk proposals are refused, reads confirmed, the reserve serves, and room heals it", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk();
+  const limits = { segmentBytes: 8192, entryBytesMax: 2048 };
+  const node = await started(disk, 1, limits, undefined, clock);
+  const { group } = node.members[0]!;
+  disk.resize(0);
+  let outcome = await group.propose(bytesOf("x".repeat(900)));
+  for (let i = 0; i < 40 && outcome.kind === "applied"; i++) {
+    outcome = await group.propose(bytesOf("x".repeat(900)));
+    await settle();
+  }
+
+  expect(outcome).toEqual({ kind: "not-applied", reason: "no-space" });
+  expect((await group.confirm()).kind).toBe("confirmed");
+  expect((await group.propose(bytesOf("expiry"), { mayUseReserve: true })).kind).toBe("applied");
+
+  disk.resize(1_000_000);
+  await advance(clock, 1_000);
+  expect((await group.propose(bytesOf("again"))).kind).toBe("applied");
+});
+
+test("a disk that fails twice ends every group; what was in the log is unknown", async () => {
+  const disk = createMemoryDisk();
+  const node = await started(disk, 2);
+  disk.refuse("datasync", "io", -1);
+
+  expect(await node.members[0]!.group.propose(bytesOf("x"))).toEqual({ kind: "unknown" });
+
+  expect(node.members.map(({ failures }) => failures.length)).toEqual([1, 1]);
+  expect(await node.members[1]!.group.propose(bytesOf("x"))).toEqual({
+    kind: "not-applied",
+    reason: "stopped",
+  });
+  expect(await node.members[1]!.group.confirm()).toMatchObject({ reason: "stopped" });
+  disk.heal();
+  await node.host.stop();
+});
+
+test("one failed sync is survived: the proposal is applied and found again after a power cut", async () => {
+  const disk = createMemoryDisk();
+  const node = await started(disk, 1);
+  disk.refuse("datasync", "io", 1);
+
+  expect((await node.members[0]!.group.propose(bytesOf("x"))).kind).toBe("applied");
+
+  const second = await started(disk.crash({ kind: "lose-all" }), 1);
+  expect(second.members[0]!.log).toEqual(["x"]);
+});
+
+test("a start is refused by name: locked, foreign groups, damaged", async () => {
+  const disk = createMemoryDisk();
+  const node = await started(disk, 2);
+  await node.members[0]!.group.propose(bytesOf("x"));
+  expect(await newHost(disk, 2).host.start()).toMatchObject({ reason: "locked" });
+  await node.host.stop();
+
+  expect(await newHost(disk, 1).host.start()).toMatchObject({ reason: "foreign" });
+  disk.flipBit("log-0000000001", 90, 1);
+  expect(await newHost(disk, 2).host.start()).toMatchObject({ reason: "damaged" });
+});
+
+test("stop finishes what was proposed, leaves no timer, and gives the directory back", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk();
+  const node = await started(disk, 1, {}, undefined, clock);
+  const proposed = node.members[0]!.group.propose(bytesOf("last"));
+
+  await node.host.stop();
+
+  expect((await proposed).kind).toBe("applied");
+  expect(clock.pendingTimers).toBe(0);
+  expect((await newHost(disk, 1).host.start()).kind).toBe("started");
+});
+
+interface Member {
+  readonly group: Group;
+  readonly log: string[];
+  readonly roles: Role[];
+  readonly failures: HostFailure[];
+  restoredAt: number;
+}
+
+interface Node {
+  readonly host: Host;
+  readonly clock: ManualClock;
+  readonly members: readonly Member[];
+}
+
+function newHost(
+  disk: MemoryDisk,
+  groups: number,
+  limits: Partial<HostLimits> = {},
+  synced: (records: number) => void = () => {},
+  clock: ManualClock = createManualClock(),
+): Node {
+  const clusterId = new Uint8Array(32).fill(9);
+  const prng = createPrng(5n);
+  const observer = { synced: (sync: { readonly records: number }) => synced(sync.records) };
+  const host = createHost({ node: 1, clusterId, disk, clock, prng, limits, observer });
+  const members = Array.from({ length: groups }, (_, i) => join(host, i + 1));
+  return { host, clock, members };
+}
+
+/** A started host, its elections over. */
+async function started(...parameters: Parameters<typeof newHost>): Promise<Node> {
+  const node = newHost(...parameters);
+  const starting = node.host.start();
+  let isStarted = false;
+  void starting.then(() => {
+    isStarted = true;
+  });
+  while (!isStarted) await advance(node.clock, 1_000);
+  expect(await starting).toEqual({ kind: "started" });
+  await advance(node.clock, 30_000);
+  return node;
+}
+
+/** A state machine that is the list of what was committed; its snapshot is that list. */
+function join(host: Host, id: number): Member {
+  const log: string[] = [];
+  const roles: Role[] = [];
+  const failures: HostFailure[] = [];
+  const text = new TextDecoder();
+  const listener: GroupListener = {
+    committed: (entries) => log.push(...entries.map(({ bytes }) => text.decode(bytes))),
+    restored: (snapshot) => {
+      member.restoredAt = snapshot.index;
+      log.splice(0, log.length, ...(JSON.parse(text.decode(snapshot.bytes)) as string[]));
+    },
+    roleChanged: (role) => roles.push(role),
+    snapshot: () => [bytesOf(JSON.stringify(log))],
+    failed: (failure) => failures.push(failure),
+  };
+  const group = host.openGroup(id, listener);
+  const member: Member = { group, log, roles, failures, restoredAt: 0 };
+  return member;
+}
+
+/** Lets everything that needs no time run to its end. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+}
+
+async function advance(clock: ManualClock, ms: number): Promise<void> {
+  await settle();
+  for (let i = 0; i < 10; i++) {
+    clock.advance(ms / 10);
+    await settle();
+  }
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
