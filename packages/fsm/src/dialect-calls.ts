@@ -13,7 +13,7 @@ import { dialectDone } from "./dialect-done.ts";
 import { deleteElection, findElection, openElection } from "./directory.ts";
 import { type Election, findCandidacy, removeCandidacies } from "./election.ts";
 import { closeStream, openStream } from "./event-stream.ts";
-import type { PrimitiveKey } from "./key.ts";
+import { keyText, type PrimitiveKey } from "./key.ts";
 import { settle } from "./office.ts";
 import type { DialectDone, Refused, Reply } from "./reply.ts";
 import { answerOnce, replayed } from "./request-replies.ts";
@@ -33,7 +33,7 @@ export function applyDialectCall(turn: Turn, call: DialectCall): Reply {
     case "free":
       return execute(turn, session, call);
     case "once": {
-      const id = `d:${session.id}:${call.operation.key.kind}:${call.operation.key.namespace}:${call.operation.key.name}:${order.number}`;
+      const id = `d:${session.id}:${order.number}:${keyText(call.operation.key)}`;
       return answerOnce(turn.state, id, contentOf(call.operation), () =>
         execute(turn, session, call),
       );
@@ -178,9 +178,16 @@ function events(
   return dialectDone(turn, election, false);
 }
 
-/** The operation as one text; bigints are not JSON, so they are written as text. */
+/**
+ * Everything that the operation asks for, in one text. Field by field, since the order of an object's
+ * properties is that of whoever made it, and the text is state.
+ */
 function contentOf(operation: DialectOperation): string {
-  return JSON.stringify(operation, (_, value: unknown) =>
-    typeof value === "bigint" ? `${value}` : value,
-  );
+  if (operation.kind !== "restore") {
+    const candidate = "candidate" in operation ? operation.candidate : null;
+    return JSON.stringify([operation.kind, candidate]);
+  }
+  const { kind, term, leader = null, participants } = operation;
+  const list = participants.map((p) => [p.candidate, `${p.sessionId}`, p.ttlMs]);
+  return JSON.stringify([kind, `${term}`, leader, list]);
 }

@@ -77,6 +77,7 @@ export { restoreCluster } from "./restore-cluster.ts";
 export { type Restored, restore } from "./snapshot-decoder.ts";
 export { snapshot, stateHash } from "./snapshot-encoder.ts";
 export { isName, isText, utf8Length } from "./text.ts";
+export { checkCommand } from "./validate.ts";
 export type {
   CandidacyView,
   CandidateView,

@@ -83,6 +83,34 @@ const BROKEN: Readonly<Record<string, readonly [Command, string]>> = {
     call(1n, { kind: "enter", key: KEY, candidate: "\0" }),
     "operation.candidate",
   ],
+  "a session id of 0 in a call": [call(0n, { kind: "create", key: KEY }), "sessionId"],
+  "a principal that is not text": [opening({ principal: "\ud800" }), "principal"],
+  "a condition beyond 64 bits": [
+    steer("anoint", "a", { ifRevision: 1n << 64n }),
+    "options.ifRevision",
+  ],
+  "a restored term below 0": [
+    call(1n, { kind: "restore", key: KEY, term: -1n, participants: [] }),
+    "operation.term",
+  ],
+  "a restored leader that is no name": [
+    call(1n, { kind: "restore", key: KEY, term: 1n, leader: "\ud800", participants: [] }),
+    "operation.leader",
+  ],
+  "an acknowledged number below 0": [
+    { kind: "acknowledge-s1", sessionId: 1n, number: 3, open: [-1] },
+    "open",
+  ],
+  "a stream's position that is no count": [
+    {
+      kind: "acknowledge-s0",
+      sessionId: 1n,
+      number: 3,
+      streams: [{ streamId: 1, responseId: 0.5 }],
+    },
+    "streams.responseId",
+  ],
+  "closing session 0": [{ kind: "close-session", sessionId: 0n }, "sessionId"],
   "level 0": [{ kind: "raise-level", level: 0 }, "level"],
 };
 

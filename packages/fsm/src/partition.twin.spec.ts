@@ -120,7 +120,7 @@ test("a restored snapshot goes on exactly as the state that it was taken of", ()
       }
       expect(stateHash(restored.state)).toBe(stateHash(state));
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 }, 60_000);
 

@@ -8,7 +8,13 @@
 
 import { unreachable } from "@conclave/base";
 import type { AdminOptions, Command, CommandId, Metadata, OpenSession } from "./command.ts";
-import type { CallOrder, DialectCall, RestoredParticipant } from "./dialect-command.ts";
+import type {
+  AcknowledgeS0,
+  AcknowledgeS1,
+  CallOrder,
+  DialectCall,
+  RestoreLatch,
+} from "./dialect-command.ts";
 import { metadataBytes } from "./election.ts";
 import type { PrimitiveKey } from "./key.ts";
 import type { Limits } from "./limits.ts";
@@ -19,14 +25,18 @@ type Problem = Refused | undefined;
 
 const UINT64_MAX = (1n << 64n) - 1n;
 
-/** The first field out of its bounds, or undefined. */
+/**
+ * The first field out of its bounds, or undefined. `apply` refuses what this refuses; whoever proposes
+ * asks first, since only what passes here can be encoded.
+ */
 export function checkCommand(limits: Limits, command: Command): Problem {
   switch (command.kind) {
     case "open-session":
       return checkOpenSession(limits, command);
     case "close-session":
+      return checkSessionId("sessionId", command.sessionId);
     case "expire-sessions":
-      return undefined;
+      return firstProblem(command.sessions, (s) => checkSessionId("sessions", s.sessionId));
     case "enter":
     case "update-metadata":
       return (
@@ -53,21 +63,15 @@ export function checkCommand(limits: Limits, command: Command): Problem {
     case "delete":
       return checkKey(limits, command.key) ?? checkOptions(limits, command.options);
     case "raise-level":
-      return checkInteger("level", command.level, 1, Number.MAX_SAFE_INTEGER);
+      return checkNumber("level", command.level, 1);
     case "open-indexed-session":
-      return checkTtl(limits, "ttlMs", command.ttlMs);
+      return checkTtl(limits, "ttlMs", command.ttlMs) ?? checkPrincipal(limits, command);
     case "dialect-call":
       return checkDialectCall(limits, command);
     case "acknowledge-s0":
-      return (
-        checkInteger("number", command.number, 0, Number.MAX_SAFE_INTEGER) ??
-        checkCount("streams", command.streams.length, limits.streamsPerSessionMax)
-      );
+      return checkAcknowledgeS0(limits, command);
     case "acknowledge-s1":
-      return (
-        checkInteger("number", command.number, 0, Number.MAX_SAFE_INTEGER) ??
-        checkCount("open", command.open.length, limits.unacknowledgedPerSessionMax)
-      );
+      return checkAcknowledgeS1(limits, command);
     default:
       return unreachable(command);
   }
@@ -80,8 +84,47 @@ function checkOpenSession(limits: Limits, command: OpenSession): Problem {
     checkTtl(limits, "ttlMs", ttlMs) ??
     checkInteger("graceMs", graceMs, 0, ttlMs) ??
     checkCount("labels", labels.size, limits.labelsMax) ??
-    checkLabels(limits, labels)
+    checkLabels(limits, labels) ??
+    checkPrincipal(limits, command)
   );
+}
+
+function checkPrincipal(limits: Limits, command: { readonly principal?: string }): Problem {
+  const isSound = isText(command.principal ?? "", limits.nameBytesMax);
+  return isSound
+    ? undefined
+    : invalid("principal", `at most ${limits.nameBytesMax} bytes of UTF-8`);
+}
+
+function checkAcknowledgeS0(limits: Limits, command: AcknowledgeS0): Problem {
+  return (
+    checkSessionId("sessionId", command.sessionId) ??
+    checkNumber("number", command.number, 0) ??
+    checkCount("streams", command.streams.length, limits.streamsPerSessionMax) ??
+    firstProblem(
+      command.streams,
+      ({ streamId, responseId }) =>
+        checkNumber("streams.streamId", streamId, 0) ??
+        checkNumber("streams.responseId", responseId, 0),
+    )
+  );
+}
+
+function checkAcknowledgeS1(limits: Limits, command: AcknowledgeS1): Problem {
+  return (
+    checkSessionId("sessionId", command.sessionId) ??
+    checkNumber("number", command.number, 0) ??
+    checkCount("open", command.open.length, limits.unacknowledgedPerSessionMax) ??
+    firstProblem(command.open, (number) => checkNumber("open", number, 0))
+  );
+}
+
+function firstProblem<T>(items: readonly T[], check: (item: T) => Problem): Problem {
+  for (const item of items) {
+    const problem = check(item);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 function checkLabels(limits: Limits, labels: Metadata): Problem {
@@ -95,7 +138,10 @@ function checkLabels(limits: Limits, labels: Metadata): Problem {
 
 function checkDialectCall(limits: Limits, call: DialectCall): Problem {
   const { operation } = call;
-  const problem = checkKey(limits, operation.key, "operation.key") ?? checkOrder(call.order);
+  const problem =
+    checkSessionId("sessionId", call.sessionId) ??
+    checkKey(limits, operation.key, "operation.key") ??
+    checkOrder(call.order);
   if (problem !== undefined) return problem;
   switch (operation.kind) {
     case "create":
@@ -105,7 +151,7 @@ function checkDialectCall(limits: Limits, call: DialectCall): Problem {
     case "events":
       return call.order.kind === "strict" ? undefined : invalid("order", "a number of S0");
     case "restore":
-      return checkParticipants(limits, operation.participants);
+      return checkRestore(limits, operation);
     default:
       return checkCandidate(limits, operation.candidate, "operation.candidate");
   }
@@ -114,13 +160,14 @@ function checkDialectCall(limits: Limits, call: DialectCall): Problem {
 function checkOrder(order: CallOrder): Problem {
   switch (order.kind) {
     case "free":
-    case "once":
       return undefined;
+    case "once":
+      return checkUint64("order.number", order.number);
     case "set":
-      return checkInteger("order.number", order.number, 1, Number.MAX_SAFE_INTEGER);
+      return checkNumber("order.number", order.number, 1);
     case "strict":
       return (
-        checkInteger("order.number", order.number, 1, Number.MAX_SAFE_INTEGER) ??
+        checkNumber("order.number", order.number, 1) ??
         checkInteger("order.voidThrough", order.voidThrough ?? 0, 0, order.number - 1)
       );
     default:
@@ -128,15 +175,19 @@ function checkOrder(order: CallOrder): Problem {
   }
 }
 
-function checkParticipants(limits: Limits, participants: readonly RestoredParticipant[]): Problem {
-  for (const { candidate, sessionId, ttlMs } of participants) {
-    const problem =
-      checkCandidate(limits, candidate, "operation.participants.candidate") ??
-      checkSessionId("operation.participants.sessionId", sessionId) ??
-      checkTtl(limits, "operation.participants.ttlMs", ttlMs);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
+function checkRestore(limits: Limits, operation: RestoreLatch): Problem {
+  const { leader, term, participants } = operation;
+  return (
+    checkUint64("operation.term", term) ??
+    (leader === undefined ? undefined : checkCandidate(limits, leader, "operation.leader")) ??
+    firstProblem(
+      participants,
+      ({ candidate, sessionId, ttlMs }) =>
+        checkCandidate(limits, candidate, "operation.participants.candidate") ??
+        checkSessionId("operation.participants.sessionId", sessionId) ??
+        checkTtl(limits, "operation.participants.ttlMs", ttlMs),
+    )
+  );
 }
 
 function checkKey(limits: Limits, key: PrimitiveKey, path = "key"): Problem {
@@ -158,7 +209,7 @@ function checkId(id: CommandId): Problem {
   if (!isBelow || id.acknowledged < 0) {
     return invalid("id.acknowledged", "from 0 and below the number of the command");
   }
-  return undefined;
+  return checkSessionId("id.sessionId", id.sessionId);
 }
 
 function checkMetadata(limits: Limits, metadata: Metadata): Problem {
@@ -175,15 +226,23 @@ function checkOptions(limits: Limits, options: AdminOptions): Problem {
   if (!isText(options.reason, limits.reasonBytesMax)) {
     return invalid("options.reason", `at most ${limits.reasonBytesMax} bytes of UTF-8`);
   }
-  const { requestId } = options;
-  if (requestId === undefined) return undefined;
+  const { requestId, ifRevision = 0n } = options;
+  if (requestId === undefined) return checkUint64("options.ifRevision", ifRevision);
   const isSound = requestId !== "" && isText(requestId, limits.requestIdBytesMax);
-  if (isSound) return undefined;
+  if (isSound) return checkUint64("options.ifRevision", ifRevision);
   return invalid("options.requestId", `1 to ${limits.requestIdBytesMax} bytes of UTF-8`);
 }
 
 function checkSessionId(field: string, id: bigint): Problem {
   return id > 0n && id <= UINT64_MAX ? undefined : invalid(field, "1 to 2^64 - 1");
+}
+
+function checkUint64(field: string, value: bigint): Problem {
+  return value >= 0n && value <= UINT64_MAX ? undefined : invalid(field, "0 to 2^64 - 1");
+}
+
+function checkNumber(field: string, value: number, min: number): Problem {
+  return checkInteger(field, value, min, Number.MAX_SAFE_INTEGER);
 }
 
 function checkTtl(limits: Limits, field: string, ttlMs: number): Problem {
