@@ -10,6 +10,9 @@ import { parseDuration } from "./duration.ts";
 import { chooseEndpoints, ENDPOINTS_FILE } from "./endpoints.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 
+/** Shorter than the SDK's: somebody sits and waits, and a service manager starts us again. */
+const CONNECT_TIMEOUT_MS = 2000;
+
 export interface ClusterOptions {
   readonly endpoint?: string;
   readonly namespace?: string;
@@ -90,6 +93,7 @@ async function connectTo(options: ClusterOptions, context: CliContext): Promise<
   const { connect } = await import("@conclave/client");
   return connect({
     endpoints: found.urls,
+    timeoutMs: CONNECT_TIMEOUT_MS,
     ...(namespace ? { namespace } : {}),
     ...(token ? { token: () => Promise.resolve(token) } : {}),
   });

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a newcomer is shown, on real processes: runners are killed and stopped, servers are killed and
 // started again, and never do two commands of one election run at once. Runs what is in dist.
+//
+// The scenes share nothing and mostly wait for leases to end, so they are played side by side.
 import { expect, test } from "vitest";
 import { eventually, isRunning, type Running } from "./e2e/processes.ts";
 import { createScene, type Scene, type Server, startServer } from "./e2e/server.ts";
 
-test("when a runner is killed, its command is gone before the next one starts with a higher term", async () => {
+test.concurrent("when a runner is killed, its command is gone before the next one starts with a higher term", async () => {
   await using scene = createScene();
   const server = await startServer(scene);
   const a = await startRunner(scene, server, "a");
@@ -30,12 +32,12 @@ test("when a runner is killed, its command is gone before the next one starts wi
   ]);
 });
 
-test("when a runner is stopped past its TTL, its command is killed before the next one starts", async () => {
+test.concurrent("when a runner is stopped past its TTL, its command is killed before the next one starts", async () => {
   await using scene = createScene();
   const server = await startServer(scene);
-  const a = await startRunner(scene, server, "a", ["--ttl", "1s", "--drain", "200ms"]);
+  const a = await startRunner(scene, server, "a", ["--ttl", "2s", "--drain", "400ms"]);
   const first = await startedCommand(a);
-  const b = await startRunner(scene, server, "b", ["--ttl", "1s", "--drain", "200ms"]);
+  const b = await startRunner(scene, server, "b", ["--ttl", "2s", "--drain", "400ms"]);
   const watch = await startWatch(scene, server);
   await eventually("b waits in line", () => watch.seen().at(-1)?.queue.includes("b"));
 
@@ -52,7 +54,7 @@ test("when a runner is stopped past its TTL, its command is killed before the ne
   expect(a.stderr()).toContain("lost: ");
 });
 
-test("when an operator moves the office, the old command ends and its runner waits in line", async () => {
+test.concurrent("when an operator moves the office, the old command ends and its runner waits in line", async () => {
   await using scene = createScene();
   const server = await startServer(scene);
   const a = await startRunner(scene, server, "a");
@@ -70,14 +72,14 @@ test("when an operator moves the office, the old command ends and its runner wai
   await eventually("the watch saw why", () => watch.seen().some((one) => one.cause === "anointed"));
 });
 
-test.each(["SIGTERM", "SIGKILL"] as const)(
+test.concurrent.each(["SIGTERM", "SIGKILL"] as const)(
   "terms go on after the server was ended by %s and started again",
   async (signal) => {
     await using scene = createScene();
     const server = await startServer(scene);
-    const a = await startRunner(scene, server, "a");
+    const a = await startRunner(scene, server, "a", ["--ttl", "2s", "--drain", "400ms"]);
     await startedCommand(a);
-    const b = await startRunner(scene, server, "b");
+    const b = await startRunner(scene, server, "b", ["--ttl", "2s", "--drain", "400ms"]);
     const watch = await startWatch(scene, server);
     await eventually("b waits in line", () => watch.seen().at(-1)?.queue.includes("b"));
 
@@ -96,7 +98,21 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
   },
 );
 
-test("with --once a run whose office is taken exits with its command's code", async () => {
+test.concurrent("when no server answers, the command ends with its lease, and starts with a new term later", async () => {
+  await using scene = createScene();
+  const server = await startServer(scene);
+  const a = await startRunner(scene, server, "a", ["--ttl", "2s", "--drain", "400ms"]);
+  const first = await startedCommand(a);
+
+  server.process.kill("SIGSTOP");
+  await eventually("the command ends", () => !isRunning(first.pid), a.stderr);
+  server.process.kill("SIGCONT");
+
+  await eventually("it starts again", () => a.stdout().split("\n").length > 2, a.stderr);
+  expect(a.lines()[1]).toMatch(/^term 2 pid \d+ overlap no$/);
+});
+
+test.concurrent("with --once a run whose office is taken exits with its command's code", async () => {
   await using scene = createScene();
   const server = await startServer(scene);
   const a = await startRunner(scene, server, "a", ["--once"]);

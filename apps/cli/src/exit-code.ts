@@ -5,7 +5,7 @@
  */
 
 import { constants } from "node:os";
-import { ElectionError, type ElectionErrorCode } from "@conclave/client";
+import type { ElectionError, ElectionErrorCode } from "@conclave/client";
 
 /** The meaning of each exit code. Servers add their own from 10 on, commands under `run` theirs. */
 export const EXIT = {
@@ -44,13 +44,18 @@ export function signalExitCode(signal: NodeJS.Signals): number {
 /** Any failure as a code and one line; `endpoints` are those that were tried. */
 export function describeFailure(thrown: unknown, endpoints: readonly string[]): Failure {
   if (thrown instanceof CliError) return { exitCode: thrown.exitCode, line: thrown.message };
-  if (!(thrown instanceof ElectionError)) {
+  if (!isElectionError(thrown)) {
     return { exitCode: EXIT.error, line: oneLine(thrown) };
   }
   const { exitCode, advice } = ANSWERS[thrown.code];
   const effect = thrown.outcome === "unknown" && exitCode === EXIT.unavailable ? UNKNOWN : "";
   const next = advice.replace("%endpoints", endpoints.join(", "));
   return { exitCode, line: `${oneLine(thrown)}${effect}; ${next}` };
+}
+
+/** By name: the class itself would load the network's libraries before a mistake is answered. */
+function isElectionError(thrown: unknown): thrown is ElectionError {
+  return thrown instanceof Error && thrown.name === "ElectionError" && "code" in thrown;
 }
 
 const UNKNOWN = " (a command may or may not have been applied)";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `campaign`: be a candidate, and nothing else, until interrupted. */
 
-import type { CampaignState, Leadership } from "@conclave/client";
+import type { CampaignState, ElectionError, Leadership } from "@conclave/client";
 import type { Command } from "commander";
 import { drawCandidateName } from "../candidate-name.ts";
 import type { CliContext } from "../cli-context.ts";
@@ -74,7 +74,8 @@ async function hold(leadership: Leadership, tell: Tell): Promise<void> {
   if (!signal.aborted) {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
-  tell("over", term, signal.reason.message);
+  const { code, message }: ElectionError = signal.reason;
+  tell("over", term, code === "ABORTED" ? "resigned" : message);
 }
 
 function createTeller(

@@ -46,7 +46,13 @@ async function runDev(context: CliContext): Promise<number> {
   const server = spawn(
     process.execPath,
     [PROGRAM, "server", "--node", "1", "--data-dir", dataDir],
-    { cwd: context.cwd, detached: true, stdio: ["ignore", "pipe", "inherit"] },
+    {
+      cwd: context.cwd,
+      // What a newcomer reads is below; the variable brings the rest back.
+      env: { CONCLAVE_SERVER_LOG_LEVEL: "warn", ...context.env },
+      detached: true,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
   );
   const release = context.stops.listen((signal) => server.kill(signal));
   const ended = endOf(server);

@@ -38,6 +38,13 @@ function addGet(program: Command, context: CliContext): void {
     const view = await withClient(options, context, (client) =>
       client.election(name).get({ read: options.stale ? "stale" : "linearizable" }),
     );
+    // A name that nobody has entered reads as vacant at revision 0: most often it is misspelt.
+    if (view.revision === 0n) {
+      throw new CliError(
+        EXIT.notFound,
+        `nobody has entered an election "${name}"; "conclave ls" shows what there is`,
+      );
+    }
     context.print(
       options.output === "json" ? toJsonText(viewToJson(view)) : viewTable(view, context.colors),
     );
