@@ -38,7 +38,7 @@ export interface ElectionNodeOptions {
   readonly failed: (detail: string) => void;
 }
 
-export interface WatchRequestOptions {
+interface WatchRequestOptions {
   readonly target: WatchTarget;
   readonly resume: ResumePoint | undefined;
   readonly ready: () => void;

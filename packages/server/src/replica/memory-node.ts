@@ -44,15 +44,23 @@ export function createMemoryNode(partitionCount = 1): MemoryNode {
     async advance(ms) {
       for (let left = ms; left > 0; left -= STEP_MS) {
         clock.advance(Math.min(STEP_MS, left));
-        await settled();
+        await turns(STEP_TURNS);
       }
+      await settled();
     },
   };
 }
 
 const STEP_MS = 20;
+/** Enough for a replica to judge, propose and apply; calls over a transport take more. */
+const STEP_TURNS = 30;
+const CALL_TURNS = 300;
 
-/** Resolves when everything that a turn has set going without a timer has happened. */
-export async function settled(): Promise<void> {
-  for (let i = 0; i < 300; i++) await Promise.resolve();
+/** Resolves when everything that has been set going without a timer has happened. */
+export function settled(): Promise<void> {
+  return turns(CALL_TURNS);
+}
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve();
 }

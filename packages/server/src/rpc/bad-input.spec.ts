@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { PrimitiveKind } from "@conclave/api";
 import { stateHash } from "@conclave/fsm";
 import { expect, test } from "vitest";
 import { createMemoryNode, settled } from "../replica/memory-node.ts";
@@ -115,7 +116,7 @@ const OTHER: readonly Row[] = [
     "at most 256 bytes of UTF-8 without control characters",
     (c) => c.elections.list({ prefix: LONG }),
   ],
-  ["List", "kind", "ELECTION or LATCH", (c) => c.elections.list({ kind: 9 })],
+  ["List", "kind", "ELECTION or LATCH", (c) => c.elections.list({ kind: 9 as PrimitiveKind })],
   ["List", "page_size", "1 to 1000, or 0 for 100", (c) => c.elections.list({ pageSize: 1_001 })],
   [
     "List",

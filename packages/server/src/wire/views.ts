@@ -63,7 +63,7 @@ const LEASE_STATUSES: Record<LeaseOutcome["kind"], LeaseStatus> = {
   unconfirmed: LeaseStatus.UNCONFIRMED,
 };
 
-export function electionRefOf({ kind, namespace, name }: fsm.PrimitiveKey): ElectionRef {
+function electionRefOf({ kind, namespace, name }: fsm.PrimitiveKey): ElectionRef {
   return create(ElectionRefSchema, { kind: KINDS[kind], namespace, name });
 }
 
