@@ -41,6 +41,7 @@ async function open(
   const readiness = createReadiness(() => []);
   const rpc = createRpcHandler({
     connections,
+    clock: systemClock,
     routes: (router, registered) => {
       registerHealth(router, readiness, registered.isRegistered);
       registerReflection(router, registered.all);

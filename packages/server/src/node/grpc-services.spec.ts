@@ -56,6 +56,7 @@ beforeAll(async () => {
   const connections = createConnections();
   const rpc = createRpcHandler({
     connections,
+    clock: systemClock,
     routes: (router, registered) => {
       router.service(LeaderLatchService, {});
       registerHealth(router, counted, registered.isRegistered);

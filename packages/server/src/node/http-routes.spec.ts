@@ -19,6 +19,7 @@ async function open(leaderless: readonly number[], corsOrigins: readonly string[
   const connections = createConnections();
   const rpc = createRpcHandler({
     connections,
+    clock: systemClock,
     routes: (router, registered) => registerHealth(router, readiness, registered.isRegistered),
   });
   const handler = createHttpRoutes({ rpc, readiness, corsOrigins });

@@ -6,7 +6,9 @@
  * of the event that brought it, and so end the process, and which limits all methods alike.
  */
 
+import { constants } from "node:http2";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Clock } from "@conclave/base";
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import {
@@ -21,6 +23,7 @@ export interface RpcHandlerOptions {
   /** Registers the services. Those of `serviceLimits` are limited by it. */
   readonly routes: (router: ConnectRouter, registered: RegisteredServices) => void;
   readonly connections: Connections;
+  readonly clock: Clock;
 }
 
 /** What the router holds; complete once all routes are registered. */
@@ -33,6 +36,9 @@ export interface RegisteredServices {
 export const UNARY_BYTES_MAX: number = 64 * 1024;
 /** The largest frame of a stream of requests. */
 export const FRAME_BYTES_MAX: number = 1024 * 1024;
+
+/** How long a client may keep its half of a stream open that has its answer. */
+const HALF_OPEN_MS = 1_000;
 
 /** Answers a request if it is for a service, else returns false and leaves it alone. */
 export type RpcHandler = (request: PortRequest, response: PortResponse) => boolean;
@@ -51,7 +57,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   return (request, response) => {
     const handler = byPath.get(pathOf(request));
     if (handler === undefined) return false;
-    void serve(handler, request, response, options.connections);
+    void serve(handler, request, response, options);
     return true;
   };
 }
@@ -97,8 +103,9 @@ async function serve(
   handler: UniversalHandler,
   request: PortRequest,
   response: PortResponse,
-  connections: Connections,
+  { connections, clock }: RpcHandlerOptions,
 ): Promise<void> {
+  endRequestAfterAnswer(request, clock);
   try {
     const values = connections.contextValues(request);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
@@ -110,4 +117,22 @@ async function serve(
     if (!response.headersSent) response.writeHead(400);
     response.end();
   }
+}
+
+/**
+ * Ends the client's half of a stream that has had its whole answer for a while (RFC 9113 section
+ * 8.1): a client of Attach may keep its half open for ever, and its connection could not close. Not
+ * at once, since clients take a reset for an error where they were about to end by themselves.
+ */
+function endRequestAfterAnswer(request: PortRequest, clock: Clock): void {
+  if (!("stream" in request)) return;
+  const { stream } = request;
+  // The stream's own event: that of the response comes only when both halves are closed.
+  stream.once("finish", () => {
+    if (request.complete) return;
+    const cancelTimer = clock.setTimer(HALF_OPEN_MS, () =>
+      stream.close(constants.NGHTTP2_NO_ERROR),
+    );
+    stream.once("close", cancelTimer);
+  });
 }

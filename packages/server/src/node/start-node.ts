@@ -158,6 +158,7 @@ function openPort(options: NodeOptions, { replicas, readiness }: Parts) {
   const connections = createConnections();
   const rpc = createRpcHandler({
     connections,
+    clock: systemClock,
     routes: (router, registered) => {
       registerNativeServices(router, replicas, { drawSessionId });
       registerHealth(router, readiness, registered.isRegistered);

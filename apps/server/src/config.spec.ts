@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from "vitest";
+import { loadConfig, type ServerConfig } from "./config.ts";
+import type { Environment } from "./raw-options.ts";
+import { serverFlags, variableOf } from "./server-flags.ts";
+
+const files: Readonly<Record<string, string>> = {
+  "server.json": `{"node": 3, "listen": "127.0.0.1:7403", "insecure": true, "cors-origin": ["https://a.example", "https://b.example"]}`,
+  "broken.json": "{",
+  "list.json": "[]",
+  "nested.json": `{"node": {"id": 1}}`,
+  "unknown.json": `{"nodes": 3}`,
+  "cert.pem": "CERT",
+  "key.pem": "KEY",
+};
+
+function readText(path: string): string {
+  const text = files[path];
+  if (text === undefined) throw new Error("no such file");
+  return text;
+}
+
+const load = (argv: string, env: Environment = {}) =>
+  loadConfig(argv === "" ? [] : argv.split(" "), env, readText);
+
+function configOf(argv: string, env: Environment = {}): ServerConfig {
+  const outcome = load(argv, env);
+  if (outcome.kind !== "config") throw new Error(JSON.stringify(outcome));
+  return outcome.config;
+}
+
+function faultsOf(argv: string, env: Environment = {}): readonly string[] {
+  const outcome = load(argv, env);
+  return outcome.kind === "faults" ? outcome.faults : [];
+}
+
+describe("what nobody says", () => {
+  test("is one node on loopback with eight partitions", () => {
+    expect(configOf("")).toEqual({
+      node: 1,
+      host: "127.0.0.1",
+      port: 7400,
+      dataDirectory: ".conclave/node-1",
+      partitionCount: 8,
+      clusterToken: "",
+      tls: undefined,
+      logLevel: "info",
+      corsOrigins: [],
+      isExposed: false,
+    });
+  });
+
+  test("a data directory follows the node's number", () => {
+    expect(configOf("--node 7").dataDirectory).toBe(".conclave/node-7");
+  });
+});
+
+describe("where options come from", () => {
+  const env = { CONCLAVE_CONFIG: "server.json" };
+
+  test("a file gives numbers, text, switches and lists", () => {
+    const config = configOf("", env);
+    expect(config).toMatchObject({ node: 3, port: 7403 });
+    expect(config.corsOrigins).toEqual(["https://a.example", "https://b.example"]);
+  });
+
+  test("the environment wins over the file, and a flag over both", () => {
+    const both = { ...env, CONCLAVE_SERVER_NODE: "4" };
+    expect(configOf("", both).node).toBe(4);
+    expect(configOf("--node 5", both).node).toBe(5);
+  });
+
+  test("a repeated list gathers, any other repeated flag takes the last", () => {
+    const config = configOf(
+      "--cors-origin https://a.example --cors-origin=https://b.example --node 1 --node 2",
+    );
+    expect(config.corsOrigins).toEqual(["https://a.example", "https://b.example"]);
+    expect(config.node).toBe(2);
+  });
+
+  test("every flag is read from its variable", () => {
+    const values: Readonly<Record<string, string>> = {
+      node: "9",
+      listen: "[::1]:0",
+      "data-dir": "/data",
+      partitions: "16",
+      "cluster-token": "secret",
+      "tls-cert": "cert.pem",
+      "tls-key": "key.pem",
+      insecure: "true",
+      "log-level": "debug",
+      "cors-origin": "http://localhost:5173",
+    };
+    const given = Object.fromEntries(
+      serverFlags.map((flag) => [variableOf(flag), values[flag.name]]),
+    );
+    expect(configOf("", given)).toEqual({
+      node: 9,
+      host: "::1",
+      port: 0,
+      dataDirectory: "/data",
+      partitionCount: 16,
+      clusterToken: "secret",
+      tls: { certificate: "CERT", key: "KEY" },
+      logLevel: "debug",
+      corsOrigins: ["http://localhost:5173"],
+      isExposed: false,
+    });
+  });
+
+  test("--help asks for help, whatever else is wrong", () => {
+    expect(load("--partitions 0 --help").kind).toBe("help");
+    expect(load("-h").kind).toBe("help");
+  });
+});
+
+describe("beyond loopback", () => {
+  test.each(["127.0.0.1:1", "127.8.9.1:1", "localhost:1", "[::1]:1"])(
+    "%s is loopback",
+    (listen) => {
+      expect(configOf(`--listen ${listen}`).isExposed).toBe(false);
+    },
+  );
+
+  test.each(["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "127.example.org:1"])("%s is not", (listen) => {
+    expect(faultsOf(`--listen ${listen}`)).toEqual([
+      `--listen ${listen}: beyond loopback needs --tls-cert and --tls-key, or --insecure for clear text`,
+    ]);
+    expect(configOf(`--listen ${listen} --insecure`).isExposed).toBe(true);
+    expect(configOf(`--listen ${listen} --tls-cert cert.pem --tls-key key.pem`).isExposed).toBe(
+      false,
+    );
+  });
+});
+
+describe("faults", () => {
+  test.each<[string, Environment, string]>([
+    ["--node 0", {}, "--node 0: must be 1 to 65535"],
+    ["--node x", {}, "--node x: must be a whole number, 1 to 65535"],
+    ["--node -1", {}, "--node -1: must be a whole number, 1 to 65535"],
+    ["--node=", {}, "--node : must be a whole number, 1 to 65535"],
+    ["--partitions 1025", {}, "--partitions 1025: must be 1 to 1024"],
+    ["--partitions 1e3", {}, "--partitions 1e3: must be a whole number, 1 to 1024"],
+    ["--listen 7400", {}, "--listen 7400: must be HOST:PORT"],
+    ["--listen :7400", {}, "--listen :7400: must be HOST:PORT"],
+    ["--listen h:65536", {}, "--listen h:65536: must be HOST:PORT"],
+    ["--listen ::1:7400", {}, "--listen ::1:7400: must be HOST:PORT"],
+    ["--data-dir=", {}, "--data-dir : must not be empty"],
+    ["--log-level loud", {}, "--log-level loud: must be one of trace, debug, info"],
+    ["--cors-origin *", {}, "--cors-origin *: must be origins"],
+    ["--cors-origin https://a.example/x", {}, "https://a.example/x is none"],
+    ["--tls-cert cert.pem", {}, "--tls-cert: needs --tls-key beside it"],
+    ["--tls-key key.pem", {}, "--tls-key: needs --tls-cert beside it"],
+    ["--tls-cert no.pem --tls-key key.pem", {}, "--tls-cert no.pem: cannot be read: no such file"],
+    ["--insecure=yes", {}, "--insecure: takes no value"],
+    ["--node", {}, "--node: needs a value, --node N"],
+    ["--data-dir --insecure", {}, "--data-dir: needs a value, --data-dir DIR"],
+    ["--partition 4", {}, "--partition: no such option; did you mean --partitions?"],
+    ["--zzzzzzzz", {}, "--zzzzzzzz: no such option; --help lists all"],
+    ["start", {}, "start: takes no arguments, only options"],
+    ["", { CONCLAVE_SERVER_PARTITIONS: "0" }, "CONCLAVE_SERVER_PARTITIONS 0: must be 1 to 1024"],
+    ["", { CONCLAVE_SERVER_INSECURE: "1" }, "CONCLAVE_SERVER_INSECURE 1: must be true or false"],
+    ["", { CONCLAVE_SERVER_PORT: "1" }, "CONCLAVE_SERVER_PORT: no such option"],
+    ["", { CONCLAVE_CONFIG: "no.json" }, "CONCLAVE_CONFIG no.json: no such file"],
+    ["", { CONCLAVE_CONFIG: "broken.json" }, "CONCLAVE_CONFIG broken.json: "],
+    ["", { CONCLAVE_CONFIG: "list.json" }, "list.json: must be an object"],
+    ["", { CONCLAVE_CONFIG: "nested.json" }, "nested.json: node: must be text, a number or a list"],
+    [
+      "",
+      { CONCLAVE_CONFIG: "unknown.json" },
+      "unknown.json: nodes: no such option; did you mean node?",
+    ],
+  ])("%s %o is refused by name, value and bound", (argv, env, fault) => {
+    const faults = faultsOf(argv, env);
+    expect(faults.join("\n")).toContain(fault);
+  });
+
+  test("are all told at once", () => {
+    const env = { CONCLAVE_SERVER_PORT: "1", CONCLAVE_CONFIG: "broken.json" };
+    const faults = faultsOf("--node 0 --partitions 0 --listn x --log-level loud", env);
+    expect(faults.map((fault) => fault.split(" ")[0])).toEqual([
+      "CONCLAVE_CONFIG",
+      "CONCLAVE_SERVER_PORT:",
+      "--listn:",
+      "x:",
+      "--node",
+      "--partitions",
+      "--log-level",
+    ]);
+  });
+
+  test("never show a secret", () => {
+    const token = "s3cret".repeat(50);
+    const faults = faultsOf(`--cluster-token ${token}`);
+    expect(faults).toEqual(["--cluster-token: must be at most 256 characters"]);
+  });
+});
