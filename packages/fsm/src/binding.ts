@@ -8,10 +8,9 @@
 
 import { assert } from "@conclave/base";
 import { findElection } from "./directory.ts";
-import type { Election } from "./election.ts";
 import { noteIdleness } from "./idleness.ts";
 import type { PartitionState } from "./partition.ts";
-import type { Session } from "./session.ts";
+import type { Election, Session } from "./records.ts";
 
 export function bind(state: PartitionState, session: Session, election: Election): void {
   if (isBound(session, election)) return;

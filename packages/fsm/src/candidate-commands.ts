@@ -11,8 +11,6 @@ import { findElection, openElection } from "./directory.ts";
 import {
   appendCandidacy,
   bindCandidacy,
-  type Candidacy,
-  type Election,
   findCandidacy,
   metadataBytes,
   removeCandidacy,
@@ -20,9 +18,9 @@ import {
   sameMetadata,
 } from "./election.ts";
 import { settle } from "./office.ts";
+import type { Candidacy, Election, Session } from "./records.ts";
 import type { Done, Refused, Reply } from "./reply.ts";
 import { replayed } from "./request-replies.ts";
-import type { Session } from "./session.ts";
 import { findSession } from "./session-commands.ts";
 import { refused, type Turn } from "./turn.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The difference that one command made to one election. Types only. */
 
-import type { SessionId } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
+import type { SessionId } from "./session-id.ts";
 import type { CandidateView, TermView } from "./view.ts";
 
 export type Cause =

@@ -7,9 +7,7 @@
 
 import type { DialectCommand } from "./dialect-command.ts";
 import type { PrimitiveKey } from "./key.ts";
-
-/** An unsigned integer of 64 bits; a bearer secret of its client, so never shown or logged. */
-export type SessionId = bigint;
+import type { SessionId } from "./session-id.ts";
 
 /** Free text of a candidate. Its order never matters; it is encoded in the order of its keys. */
 export type Metadata = ReadonlyMap<string, string>;

@@ -6,8 +6,8 @@
  * calling session, and a Withdraw goes by name whoever asks.
  */
 
-import type { SessionId } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
+import type { SessionId } from "./session-id.ts";
 
 export type DialectCommand = OpenIndexedSession | DialectCall | AcknowledgeS0 | AcknowledgeS1;
 

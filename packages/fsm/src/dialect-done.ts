@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The answer to a dialect's call, as of now. */
 
-import { type Election, termViewOf } from "./election.ts";
+import { termViewOf } from "./election.ts";
+import type { Election } from "./records.ts";
 import type { DialectDone } from "./reply.ts";
 import type { Turn } from "./turn.ts";
 import type { TermView } from "./view.ts";

@@ -7,12 +7,13 @@
  */
 
 import { assert } from "@conclave/base";
-import { createElection, type Election, removeCandidacies } from "./election.ts";
+import { createElection, removeCandidacies } from "./election.ts";
 import { closeStream } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
 import { keyText, type PrimitiveKey } from "./key.ts";
 import { settle } from "./office.ts";
 import type { PartitionState, Tombstone } from "./partition.ts";
+import type { Election } from "./records.ts";
 import type { Refused } from "./reply.ts";
 import { addText, removeText } from "./sorted-texts.ts";
 import { refused, type Turn } from "./turn.ts";

@@ -9,48 +9,12 @@
 import { assert } from "@conclave/base";
 import type { Metadata } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
-import type { EventStream, Session } from "./session.ts";
+import type { Candidacy, Election, Session } from "./records.ts";
 import { utf8Length } from "./text.ts";
-import type { CandidateView, TermView } from "./view.ts";
+import type { TermView } from "./view.ts";
 
 /** From this many candidates on, names are found through a map and not by looking at each. */
 const INDEXED_FROM = 16;
-
-export interface Election {
-  readonly key: PrimitiveKey;
-  readonly text: string;
-  /** The `index` of the command that created it; S1 knows it as primitive_id. */
-  readonly createdIndex: bigint;
-  /** The partition's revision at its creation: watchers from before may have missed a deletion. */
-  readonly createdRevision: bigint;
-  /** The revision of its last change, 0 before the first. */
-  revision: bigint;
-  term: bigint;
-  /** Whether it has been led since its creation; only then the dialects see its term. */
-  isLed: boolean;
-  sinceMs: number | undefined;
-  changedMs: number | undefined;
-  readonly queue: Candidacy[];
-  /** Present only while the queue is long. */
-  byName: Map<string, Candidacy> | undefined;
-  metadataBytes: number;
-  /** How many sessions of S0 and S1 have created and not closed it; such a one is never folded. */
-  bindings: number;
-  /** The `index` since which it has been vacant and unbound. */
-  idleIndex: bigint;
-  /** S0 event streams that follow it, in the order in which they were opened. */
-  readonly streams: EventStream[];
-  /** What the dialects see, built when asked for and dropped at each change. */
-  termView: TermView | undefined;
-}
-
-/** A place in the list of one election. */
-export interface Candidacy {
-  readonly election: Election;
-  session: Session;
-  /** Replaced, never changed: changes and replies hold on to it. */
-  view: CandidateView;
-}
 
 export interface ElectionOrigin {
   readonly key: PrimitiveKey;

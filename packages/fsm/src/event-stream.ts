@@ -6,8 +6,7 @@
 
 import { assert } from "@conclave/base";
 import type { StreamMessage } from "./change.ts";
-import type { Election } from "./election.ts";
-import type { EventStream, Session } from "./session.ts";
+import type { Election, EventStream, Session } from "./records.ts";
 import type { Turn } from "./turn.ts";
 import type { TermView } from "./view.ts";
 

@@ -6,8 +6,8 @@
  * For elections that nobody binds this is the order of their revisions (semantics A1).
  */
 
-import type { Election } from "./election.ts";
 import type { PartitionState } from "./partition.ts";
+import type { Election } from "./records.ts";
 
 /** To be called whenever a list or a binding has changed. */
 export function noteIdleness(state: PartitionState, election: Election): void {

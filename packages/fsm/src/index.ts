@@ -24,7 +24,6 @@ export type {
   OpenSession,
   RaiseLevel,
   SessionCommand,
-  SessionId,
   Steer,
   UpdateMetadata,
   Withdraw,
@@ -74,6 +73,7 @@ export {
 } from "./read.ts";
 export type { Applied, DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
 export { restoreCluster } from "./restore-cluster.ts";
+export type { SessionId } from "./session-id.ts";
 export { type Restored, restore } from "./snapshot-decoder.ts";
 export { snapshot, stateHash } from "./snapshot-encoder.ts";
 export { isName, isText, utf8Length } from "./text.ts";

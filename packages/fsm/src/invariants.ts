@@ -8,10 +8,10 @@
 
 import { assert } from "@conclave/base";
 import { boundElections } from "./binding.ts";
-import { type Election, findCandidacy, metadataBytes } from "./election.ts";
+import { findCandidacy, metadataBytes } from "./election.ts";
 import { keyText } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
-import type { EventStream, Session } from "./session.ts";
+import type { Election, EventStream, Session } from "./records.ts";
 import { textsFrom } from "./sorted-texts.ts";
 
 /** Stops the program where a rule does not hold. */

@@ -7,9 +7,10 @@
 
 import { assert } from "@conclave/base";
 import type { Cause, Change, Placed } from "./change.ts";
-import { type Election, termViewOf } from "./election.ts";
+import { termViewOf } from "./election.ts";
 import { emitEvent } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
+import type { Election } from "./records.ts";
 import type { Turn } from "./turn.ts";
 import type { CandidateView } from "./view.ts";
 

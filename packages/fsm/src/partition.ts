@@ -6,11 +6,10 @@
  * the log, or after sorting.
  */
 
-import type { SessionId } from "./command.ts";
-import type { Election } from "./election.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import type { Election, Session } from "./records.ts";
 import type { Reply } from "./reply.ts";
-import type { Session } from "./session.ts";
+import type { SessionId } from "./session-id.ts";
 import { createSortedTexts, type SortedTexts } from "./sorted-texts.ts";
 
 export interface PartitionState {

@@ -3,12 +3,11 @@
 
 import { boundElections, isBound } from "./binding.ts";
 import type { StreamMessage } from "./change.ts";
-import type { SessionId } from "./command.ts";
 import { findElection } from "./directory.ts";
-import type { Candidacy, Election } from "./election.ts";
 import { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
-import type { Session } from "./session.ts";
+import type { Candidacy, Election, Session } from "./records.ts";
+import type { SessionId } from "./session-id.ts";
 import { textsFrom } from "./sorted-texts.ts";
 import type { CandidacyView, ElectionView, FenceView, SessionView } from "./view.ts";
 

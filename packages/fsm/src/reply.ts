@@ -2,7 +2,7 @@
 /** What a command is answered with, one reply per command and in order. Types only. */
 
 import type { Change, SessionEnded, SessionOpened, StreamMessage } from "./change.ts";
-import type { SessionId } from "./command.ts";
+import type { SessionId } from "./session-id.ts";
 import type { TermView } from "./view.ts";
 
 /** Everything that applying one entry has brought about. */

@@ -9,9 +9,10 @@
 import type { RestoredParticipant, RestoreLatch } from "./dialect-command.ts";
 import { dialectDone } from "./dialect-done.ts";
 import { findElection, openElection } from "./directory.ts";
-import { appendCandidacy, type Election, findCandidacy, removeCandidacies } from "./election.ts";
+import { appendCandidacy, findCandidacy, removeCandidacies } from "./election.ts";
 import { keyText } from "./key.ts";
 import { settle } from "./office.ts";
+import type { Election } from "./records.ts";
 import type { DialectDone, Refused } from "./reply.ts";
 import { register } from "./session-commands.ts";
 import { refused, type Turn } from "./turn.ts";

@@ -16,16 +16,17 @@ import type {
   ExpiredSession,
   ExpireSessions,
   OpenSession,
-  SessionId,
 } from "./command.ts";
 import type { OpenIndexedSession } from "./dialect-command.ts";
-import { type Candidacy, type Election, removeCandidacies, sameMetadata } from "./election.ts";
+import { removeCandidacies, sameMetadata } from "./election.ts";
 import { closeStream } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
 import { settle } from "./office.ts";
 import type { PartitionState } from "./partition.ts";
+import type { Candidacy, Election, Session } from "./records.ts";
 import type { Refused, Reply } from "./reply.ts";
-import { createSession, type Session, type SessionOptions } from "./session.ts";
+import { createSession, type SessionOptions } from "./session.ts";
+import type { SessionId } from "./session-id.ts";
 import { refused, type Turn } from "./turn.ts";
 
 export function openSession(turn: Turn, command: OpenSession): Reply {

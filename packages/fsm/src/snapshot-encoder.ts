@@ -6,11 +6,10 @@
  * The state must not change while the chunks are being taken.
  */
 
-import type { Candidacy, Election } from "./election.ts";
 import { createHash, type Hash, hashBytes, hashValue } from "./hash.ts";
 import { textKey } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
-import type { EventStream, Numbering, Session } from "./session.ts";
+import type { Candidacy, Election, EventStream, Numbering, Session } from "./records.ts";
 import { textsFrom } from "./sorted-texts.ts";
 import { writeKey } from "./wire-key.ts";
 import { writeReply, writeTerm } from "./wire-reply.ts";

@@ -5,10 +5,10 @@
  */
 
 import { boundElections } from "./binding.ts";
-import { appendCandidacy, createElection, type Election } from "./election.ts";
+import { appendCandidacy, createElection } from "./election.ts";
 import { keyText } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
-import type { EventStream, Session } from "./session.ts";
+import type { Election, EventStream, Session } from "./records.ts";
 import type { ElectionRecord, SessionRecord, StreamRecord } from "./snapshot-records.ts";
 import { addText } from "./sorted-texts.ts";
 

@@ -2,9 +2,11 @@
 /** The records of sessions and elections in a snapshot, as they stand: not yet tied to each other. */
 
 import type { StreamMessage } from "./change.ts";
-import type { Metadata, SessionId } from "./command.ts";
+import type { Metadata } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
-import { createSession, type Numbering, type Session, type SessionOptions } from "./session.ts";
+import type { Numbering, Session } from "./records.ts";
+import { createSession, type SessionOptions } from "./session.ts";
+import type { SessionId } from "./session-id.ts";
 import type { TermView } from "./view.ts";
 import { readKey } from "./wire-key.ts";
 import {

@@ -5,8 +5,9 @@
  */
 
 import { unreachable } from "@conclave/base";
-import { type Candidacy, moveCandidacy, positionOf, removeCandidacy } from "./election.ts";
+import { moveCandidacy, positionOf, removeCandidacy } from "./election.ts";
 import { settle } from "./office.ts";
+import type { Candidacy } from "./records.ts";
 import type { Turn } from "./turn.ts";
 
 export type Verb = "anoint" | "promote" | "demote" | "evict";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a reader sees of a partition. Types only. */
 
-import type { Metadata, SessionId } from "./command.ts";
+import type { Metadata } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
+import type { SessionId } from "./session-id.ts";
 
 export interface CandidateView {
   readonly name: string;
