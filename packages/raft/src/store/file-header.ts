@@ -12,7 +12,7 @@ import { assert } from "@conclave/base";
 import { getUint53, setUint53 } from "./record.ts";
 
 /** Raised when a file is written that the version before would misread. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 export const CLUSTER_ID_BYTES = 32;
 export const IDENTITY_BYTES: number = 8 + 4 + CLUSTER_ID_BYTES;

@@ -127,11 +127,6 @@ export function readRecord(
   };
 }
 
-/** What the record at `at` names as the checksum before it; the record has been verified. */
-export function previousOf(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at + 8, true);
-}
-
 /** An index or a raftTerm: up to 2^53 - 1, in eight bytes. */
 export function setUint53(view: DataView, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0, "an index or term is 0 to 2^53 - 1");

@@ -22,6 +22,7 @@ test("after a failed sync the records are acknowledged only from a new file, and
 
   expect(await store.append([entry(2, "after")])).toEqual({ kind: "synced" });
 
+  expect(store.log(1).positionOf(2).segment).toBe(2);
   const again = await opened(disk.crash({ kind: "lose-all" }));
   expect(again.log(1).lastIndex).toBe(2);
 });

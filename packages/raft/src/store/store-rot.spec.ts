@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { createMemoryDisk, type MemoryDisk } from "../memory/index.ts";
 import { crc32c } from "./crc32c.ts";
 import type { LogRecord } from "./log-record.ts";
-import { openStore } from "./log-store.ts";
+import { type LogStore, openStore } from "./log-store.ts";
 
 const CLUSTER_ID = new Uint8Array(32).fill(7);
 
@@ -70,6 +70,34 @@ test("a mark of which no slot verifies is rot", async () => {
   });
 });
 
+test("rot in the last acknowledged record of a killed store is rot: the mark moved after the sync", async () => {
+  const disk = createMemoryDisk();
+  const store = await opened(disk);
+  await store.append([entry(1, 1, "a")]);
+  await store.append([entry(1, 2, "b")]);
+  const { offset, length } = store.log(1).positionOf(2);
+  await store.probeSpace();
+
+  const next = disk.kill();
+  next.flipBit("log-0000000001", offset + length - 1, 0);
+
+  expect(await openStore(optionsOf(next))).toMatchObject({ kind: "rotten", rot: [{ offset }] });
+});
+
+test("rot in the last record of a store that went idle is rot even after a power cut", async () => {
+  const disk = createMemoryDisk();
+  const store = await opened(disk);
+  await store.append([entry(1, 1, "a")]);
+  await store.append([entry(1, 2, "b")]);
+  await store.settle();
+  const { offset, length } = store.log(1).positionOf(2);
+
+  const next = disk.crash({ kind: "lose-all" });
+  next.flipBit("log-0000000001", offset + length - 1, 0);
+
+  expect(await openStore(optionsOf(next))).toMatchObject({ kind: "rotten", rot: [{ offset }] });
+});
+
 test("a missing mark or log file is noticed", async () => {
   const names = [...(await idleDisk()).files().keys()].filter((name) => /^(mark|log)/.test(name));
   expect(names.length).toBe(3);
@@ -122,12 +150,11 @@ test("garbage behind the mark is a torn tail: cut off, and the log goes on", asy
   disk.flipBit(newest, end + 3, 5);
   disk.flipBit(newest, end + 40, 5);
 
-  const opened = await openStore(optionsOf(disk));
+  const store = await opened(disk);
 
-  if (opened.kind !== "opened") throw new Error(opened.kind);
-  expect(opened.store.log(2).lastIndex).toBe(2);
-  expect(await opened.store.append([entry(2, 3, "more")])).toEqual({ kind: "synced" });
-  await opened.store.close();
+  expect(store.log(2).lastIndex).toBe(2);
+  expect(await store.append([entry(2, 3, "more")])).toEqual({ kind: "synced" });
+  await store.close();
   const again = await openStore(optionsOf(disk));
   expect(again.kind === "opened" && again.store.log(2).lastIndex).toBe(3);
 });
@@ -156,9 +183,7 @@ test("a second store on the same directory is refused while the first is open", 
 /** Two log files, a snapshot of group 1 at index 2, a vote, and a settled mark; nobody has it open. */
 async function idleDisk(): Promise<MemoryDisk> {
   const disk = createMemoryDisk();
-  const opened = await openStore(optionsOf(disk));
-  if (opened.kind !== "opened") throw new Error(JSON.stringify(opened));
-  const { store } = opened;
+  const store = await opened(disk);
   await store.append([
     { kind: "hard-state", group: 1, hardState: { raftTerm: 1, votedFor: 1 } },
     entry(1, 1, "a"),
@@ -170,6 +195,12 @@ async function idleDisk(): Promise<MemoryDisk> {
   await store.append([entry(1, 3, "e")]);
   await store.close();
   return disk;
+}
+
+async function opened(disk: MemoryDisk): Promise<LogStore> {
+  const outcome = await openStore(optionsOf(disk));
+  if (outcome.kind !== "opened") throw new Error(JSON.stringify(outcome));
+  return outcome.store;
 }
 
 function entry(group: number, index: number, text: string): LogRecord {
