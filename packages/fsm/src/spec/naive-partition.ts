@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * The dumb twin: the rows of semantics A1 written down as plainly as they read, with arrays copied
- * at each step and nothing indexed. Wrong only where the reader would see it.
- */
-
+/** The dumb twin: semantics A1 as plainly as it reads. Lists are copied, nothing is indexed. */
 import type { Command } from "../command.ts";
 import type { DialectOperation } from "../dialect-command.ts";
 import { keyText } from "../key.ts";
 
-interface Place {
-  readonly name: string;
-  readonly session: bigint;
-}
+type List = readonly { readonly name: string; readonly session: bigint }[];
+type Own = Command & { readonly kind: "enter" | "withdraw" | "update-metadata" };
 
 export class NaivePartition {
-  readonly lists: Map<string, readonly Place[]> = new Map();
+  readonly lists: Map<string, List> = new Map();
   /** Never forgets a name, so no term can be issued twice. */
   readonly terms: Map<string, bigint> = new Map();
-  readonly open: Set<bigint> = new Set();
-  readonly ended: Set<bigint> = new Set();
+  readonly sessions: Map<bigint, "open" | "ended"> = new Map();
   readonly answered: Map<string, string> = new Map();
   revision = 0;
 
@@ -27,87 +20,61 @@ export class NaivePartition {
   }
 
   private answer(command: Command, rest: readonly Command[]): string {
-    switch (command.kind) {
-      case "open-session":
-        if (this.ended.has(command.sessionId)) return "session_ended";
-        this.open.add(command.sessionId);
-        return "session-opened";
-      case "close-session":
-        if (this.open.has(command.sessionId)) this.end(rest);
-        return "session-closed";
-      case "expire-sessions":
-        if (command.sessions.some((s) => this.open.has(s.sessionId))) this.end(rest);
-        return "sessions-expired";
-      case "enter":
-      case "withdraw":
-      case "update-metadata": {
-        const problem = this.problemOf(command.id.sessionId);
-        if (problem !== undefined) return problem;
-        const number = `${command.id.sessionId}/${command.id.number}`;
-        const before = this.answered.get(number);
-        if (before?.startsWith("done")) return `${before} replayed`;
-        const answer = before ?? this.own(command);
-        this.answered.set(number, answer);
-        return answer;
-      }
-      case "anoint":
-      case "promote":
-      case "demote":
-      case "evict":
-        return this.steer(command.kind, keyText(command.key), command.candidate);
-      case "delete": {
-        const text = keyText(command.key);
-        if (!this.lists.delete(text)) return "no_such_election";
-        this.revision += 1;
-        return "done";
-      }
-      case "dialect-call":
-        return this.problemOf(command.sessionId) ?? this.call(command.sessionId, command.operation);
-      default:
-        throw new Error(`the twin does not know ${command.kind}`);
+    if (command.kind === "open-session") {
+      if (this.sessions.get(command.sessionId) === "ended") return "session_ended";
+      this.sessions.set(command.sessionId, "open");
+      return "session-opened";
     }
+    if (command.kind === "close-session" || command.kind === "expire-sessions") {
+      if (endsOf(command).some((id) => this.sessions.get(id) === "open")) this.end(rest);
+      return command.kind === "close-session" ? "session-closed" : "sessions-expired";
+    }
+    if (command.kind === "delete") {
+      if (!this.lists.delete(keyText(command.key))) return "no_such_election";
+      this.revision += 1;
+      return "done";
+    }
+    if (command.kind === "dialect-call") {
+      const problem = this.problemOf(command.sessionId);
+      return problem ?? this.call(command.sessionId, command.operation);
+    }
+    if ("id" in command) return this.problemOf(command.id.sessionId) ?? this.once(command);
+    if (!("key" in command)) throw new Error(`the twin does not know ${command.kind}`);
+    return this.steer(command.kind, keyText(command.key), command.candidate);
   }
 
   private problemOf(session: bigint): string | undefined {
-    if (this.open.has(session)) return undefined;
-    return this.ended.has(session) ? "session_ended" : "session_unknown";
+    const known = this.sessions.get(session);
+    return known === "open" ? undefined : `session_${known ?? "unknown"}`;
   }
 
   private end(rest: readonly Command[]): void {
-    const named = rest.flatMap((c) =>
-      c.kind === "close-session"
-        ? [c.sessionId]
-        : c.kind === "expire-sessions"
-          ? c.sessions.map((s) => s.sessionId)
-          : [],
-    );
-    const gone = new Set(named.filter((id) => this.open.has(id)));
-    for (const id of gone) {
-      this.open.delete(id);
-      this.ended.add(id);
-    }
-    for (const [text, list] of this.lists) {
+    const open = rest.flatMap(endsOf).filter((id) => this.sessions.get(id) === "open");
+    for (const id of open) this.sessions.set(id, "ended");
+    for (const [text, list] of this.lists)
       this.put(
         text,
-        list.filter((place) => !gone.has(place.session)),
+        list.filter((p) => !open.includes(p.session)),
       );
-    }
   }
 
-  private own(command: Command & { kind: "enter" | "withdraw" | "update-metadata" }): string {
-    const text = keyText(command.key);
-    const session = command.id.sessionId;
+  private once(command: Own): string {
+    const number = `${command.id.sessionId}/${command.id.number}`;
+    const before = this.answered.get(number);
+    const answer = before ?? this.own(command, keyText(command.key), command.id.sessionId);
+    this.answered.set(number, answer);
+    return before?.startsWith("done") ? `${before} replayed` : answer;
+  }
+
+  private own(command: Own, text: string, session: bigint): string {
     const list = this.lists.get(text);
     const place = list?.find((p) => p.name === command.candidate);
-    if (command.kind === "enter") {
-      if (place !== undefined && place.session !== session && !command.takeover) {
-        return "held_by_another_session";
-      }
-      return this.enter(text, command.candidate, session);
-    }
+    const isOthers = place !== undefined && place.session !== session;
+    const isTaken = command.kind === "enter" && command.takeover;
+    if (isOthers && !isTaken) return "held_by_another_session";
+    if (command.kind === "enter") return this.enter(text, command.candidate, session);
     if (list === undefined) return "no_such_election";
     if (place === undefined) return "not_a_candidate";
-    if (place.session !== session) return "held_by_another_session";
     if (command.kind === "update-metadata") return "done unchanged";
     return this.put(
       text,
@@ -117,16 +84,10 @@ export class NaivePartition {
 
   private call(session: bigint, operation: DialectOperation): string {
     const text = keyText(operation.key);
-    const list = this.lists.get(text) ?? [];
-    if (operation.kind === "enter") return this.enter(text, operation.candidate, session);
-    if (operation.kind === "withdraw") {
-      return this.put(
-        text,
-        list.filter((p) => p.name !== operation.candidate),
-      );
-    }
     if (!("candidate" in operation)) throw new Error(`the twin does not know ${operation.kind}`);
-    const answer = this.steer(operation.kind, text, operation.candidate);
+    if (operation.kind === "enter") return this.enter(text, operation.candidate, session);
+    const verb = operation.kind === "withdraw" ? "evict" : operation.kind;
+    const answer = this.steer(verb, text, operation.candidate);
     return answer.startsWith("done") ? answer : "done unchanged";
   }
 
@@ -141,25 +102,28 @@ export class NaivePartition {
 
   private steer(verb: string, text: string, name: string): string {
     const list = this.lists.get(text);
-    if (list === undefined) return "no_such_election";
-    const at = list.findIndex((p) => p.name === name);
-    if (at < 0) return "not_a_candidate";
-    const others = list.filter((_, i) => i !== at);
+    const at = list?.findIndex((p) => p.name === name) ?? -1;
+    if (list === undefined || at < 0) return list ? "not_a_candidate" : "no_such_election";
+    const others = list.toSpliced(at, 1);
     const goal = { anoint: 0, promote: Math.max(at - 1, 0), demote: at + 1 }[verb];
     return this.put(text, goal === undefined ? others : others.toSpliced(goal, 0, list[at]!));
   }
 
   /** The only place where a term rises: when the first of the list is another than before. */
-  private put(text: string, list: readonly Place[]): string {
+  private put(text: string, list: List): string {
     const before = this.lists.get(text) ?? [];
     if (list.length > 0 || this.lists.has(text)) this.lists.set(text, list);
-    const isOfficeTaken =
-      list[0] !== undefined &&
-      (list[0].name !== before[0]?.name || list[0].session !== before[0]?.session);
-    if (isOfficeTaken) this.terms.set(text, (this.terms.get(text) ?? 0n) + 1n);
+    const [now, then] = [list[0], before[0]];
+    const isTaken = now && (now.name !== then?.name || now.session !== then.session);
+    if (isTaken) this.terms.set(text, (this.terms.get(text) ?? 0n) + 1n);
     const isSeen = list.map((p) => p.name).join() !== before.map((p) => p.name).join();
-    if (!isSeen && !isOfficeTaken) return "done unchanged";
+    if (!isSeen && !isTaken) return "done unchanged";
     this.revision += 1;
     return "done";
   }
+}
+
+function endsOf(command: Command): bigint[] {
+  if (command.kind === "close-session") return [command.sessionId];
+  return command.kind === "expire-sessions" ? command.sessions.map((s) => s.sessionId) : [];
 }
