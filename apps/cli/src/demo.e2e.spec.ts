@@ -3,9 +3,12 @@
 // started again, and never do two commands of one election run at once. Runs what is in dist.
 //
 // The scenes share nothing and mostly wait for leases to end, so they are played side by side.
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { eventually, isRunning, type Running } from "./e2e/processes.ts";
 import { createScene, type Scene, type Server, startServer } from "./e2e/server.ts";
+
+// Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 test.concurrent("when a runner is killed, its command is gone before the next one starts with a higher term", async () => {
   await using scene = createScene();

@@ -5,9 +5,12 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { eventually, type Running } from "./e2e/processes.ts";
 import { createScene, type Scene, startServer } from "./e2e/server.ts";
+
+// Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 test("where nothing listens it is unavailable, and says what to start", async () => {
   await using scene = createScene();

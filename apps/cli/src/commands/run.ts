@@ -96,11 +96,13 @@ export function planRun(command: readonly string[], options: RunCommandOptions):
 
 const HELP = `
 The command gets CONCLAVE_TERM, CONCLAVE_ELECTION and CONCLAVE_CANDIDATE. When the office is lost
-its process group gets SIGTERM, and SIGKILL when the drain is over, never later than the end of the
-lease; a small guard process sees to that even when this one is stopped or killed. The office is
-resigned only after nothing of the group runs. A program that leaves its process group (a daemon)
-is out of reach: run it in the foreground. Give CONCLAVE_TERM to whatever the command writes to, if
-that can refuse a lower term: no timer protects against a machine that is paused as a whole.
+its process group gets SIGTERM, and SIGKILL when the drain is over, never later than the end of
+the lease; a small guard process sees to that even when this one is stopped or killed. The office
+is resigned only after nothing of the group runs. A program that leaves its process group (a
+daemon) is out of reach: run it in the foreground. With --grace, a connection that is lost leaves
+the command no more than the grace: unless the drain is shorter, SIGTERM follows at once. Give
+CONCLAVE_TERM to whatever the command writes to, if that can refuse a lower term: no timer
+protects against a machine that is paused as a whole.
 
 Exit code: the command's own, 128 + n where signal n ended it. SIGINT and SIGTERM are passed on; a
 second one kills.

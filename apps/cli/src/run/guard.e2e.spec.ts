@@ -3,7 +3,7 @@
 // The runner is a few lines of its own, so that no server is needed. Runs what is in dist.
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   childrenOf,
   createProcesses,
@@ -12,6 +12,9 @@ import {
   type Processes,
   type Running,
 } from "../e2e/processes.ts";
+
+// Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 test("the command is gone when its runner has been killed", async () => {
   await using processes = createProcesses(tmpdir());

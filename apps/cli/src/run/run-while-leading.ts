@@ -77,7 +77,7 @@ export async function runWhileLeading(
       ttlMs: plan.ttlMs,
       graceMs: plan.graceMs,
       signal: finished.signal,
-      onState: (state) => sayState(state, election.name, plan, say),
+      onState: stateTeller(election.name, plan.candidate, say),
       onDeadline: (remainingMs) => term?.renew(remainingMs),
     });
   } finally {
@@ -227,12 +227,16 @@ function describeCommandEnd(end: CommandEnd): string {
   }
 }
 
-function sayState(
-  state: CampaignState,
+/** Tells of a place in line, and of its being in doubt; the beginning of both is not doubt. */
+function stateTeller(
   election: string,
-  plan: RunPlan,
+  candidate: string,
   say: (line: string) => void,
-): void {
-  if (state === "queued") say(`entered ${election} as ${plan.candidate}, waiting in line`);
-  if (state === "suspended") say(`waiting for the server to confirm ${plan.candidate}`);
+): (state: CampaignState) => void {
+  let hasPlace = false;
+  return (state) => {
+    if (state === "queued") say(`waiting in line of ${election} as ${candidate}`);
+    if (state === "suspended" && hasPlace) say(`the server has to confirm ${candidate} anew`);
+    if (state === "queued" || state === "leading") hasPlace = true;
+  };
 }
