@@ -202,7 +202,10 @@ class Campaign {
     unlisten();
     const lost = office.end;
     const isLoss = lost !== undefined && this.#resignation === undefined;
-    if (!isLoss) await this.#resign(office, lossOf(office));
+    if (!isLoss) {
+      const { fence } = office;
+      await this.#resign(office, new ElectionError("RESIGNED", `the work of ${fence} has ended`));
+    }
     this.#resignation = undefined;
     this.#releaseOffice();
     if (!isLoss) return { outcome, loss: undefined, wasTold };
@@ -282,7 +285,7 @@ class Campaign {
 
   async #drainAndLeave(office: HeldOffice): Promise<void> {
     if (this.#work !== undefined) await this.#within(this.#plan.drainMs, this.#work);
-    const remainingMs = office.remainingMs;
+    const { remainingMs } = office;
     const left = this.#candidacy.leave();
     // Past the lease the office falls by itself: an unreachable server must not hold a shutdown up.
     if (remainingMs > 0) await this.#within(remainingMs, left);
@@ -320,10 +323,6 @@ async function outcomeOf<T>(
   } catch (error) {
     return { kind: "threw", error };
   }
-}
-
-function lossOf({ fence }: HeldOffice): ElectionError {
-  return new ElectionError("RESIGNED", `the work of ${fence} has ended`);
 }
 
 /** `serve` goes on after an eviction; a refusal by a rule would only be repeated. */

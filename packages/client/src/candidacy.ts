@@ -35,6 +35,7 @@ import type { Runtime } from "./link.ts";
 import { goneError, lossError } from "./loss-errors.ts";
 import type { Session, SessionMember } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Cause } from "./view.ts";
 import { errorFromFrame } from "./wire-errors.ts";
 import { electionRef, factOfResult, factOfView } from "./wire-values.ts";
 
@@ -110,7 +111,7 @@ export class Candidacy implements SessionMember {
   leave(): Promise<void> {
     const left = createDeferred<void>();
     this.#leavings.push(left);
-    this.#finish(lossError("resigned", this.#label()));
+    this.#finish("resigned");
     this.#step({ kind: "want", want: "out" });
     return left.promise;
   }
@@ -163,12 +164,16 @@ export class Candidacy implements SessionMember {
 
   /** Hands out, or ends, an office as far as it may be believed in now. */
   review(): void {
+    if (this.#office !== undefined || this.#state.place === "leading") this.#reviewOffice();
+    this.#showState();
+  }
+
+  #reviewOffice(): void {
     const { place, term, epoch, confirmedBy } = this.#state;
     const session = this.#session;
+    // Reading the second clock costs some microseconds: once for everything below.
     const remainingMs = session?.remainingMs(this.partition) ?? 0;
-    if (this.#office !== undefined && remainingMs <= 0) {
-      this.#finish(lossError("expired", this.#label()));
-    }
+    if (this.#office !== undefined && remainingMs <= 0) this.#finish("expired");
     const isConfirmed = session?.isConfirmed(this.partition, confirmedBy) === true;
     const name = `${epoch} ${term}`;
     const isNew = this.#office === undefined && this.#spent !== name;
@@ -178,7 +183,6 @@ export class Candidacy implements SessionMember {
       for (const waiting of this.#offices.splice(0)) waiting.resolve(this.#office);
     }
     this.#showDeadline(remainingMs);
-    this.#showState();
   }
 
   #ground(): OfficeGround {
@@ -217,7 +221,7 @@ export class Candidacy implements SessionMember {
         return;
       case "deposed": {
         const isOutranked = effect.cause === "unknown" && this.#state.place === "waiting";
-        this.#finish(lossError(isOutranked ? "anointed" : effect.cause, this.#label()));
+        this.#finish(isOutranked ? "anointed" : effect.cause);
         return;
       }
       case "gone":
@@ -279,7 +283,8 @@ export class Candidacy implements SessionMember {
         const confirmedBy = isDoubtful ? session.renewNow(this.partition) : 0n;
         this.#step({ kind: "answered", epoch, fact, confirmedBy });
         // With no lease to believe in, the beat of renewals would be a long wait.
-        if (fact.place === "leading" && session.remainingMs(this.partition) <= 0) {
+        const isDenied = fact.place === "leading" && this.#office === undefined && this.isWanted;
+        if (isDenied && session.remainingMs(this.partition) <= 0) {
           session.renewNow(this.partition);
         }
       },
@@ -315,8 +320,8 @@ export class Candidacy implements SessionMember {
     for (const office of this.#offices.splice(0)) office.reject(error);
   }
 
-  #finish(reason: ElectionError): void {
-    this.#office?.finish(reason);
+  #finish(cause: Cause): void {
+    this.#office?.finish(lossError(cause, this.#label()));
     this.#office = undefined;
   }
 
@@ -333,22 +338,25 @@ export class Candidacy implements SessionMember {
     this.#cancelRead();
     this.#session?.leave(this);
     this.#session = undefined;
-    const error = this.#end ?? lossError("resigned", this.#label());
-    for (const updated of this.#updates.splice(0)) updated.reject(error);
+    for (const updated of this.#updates.splice(0)) {
+      updated.reject(this.#end ?? lossError("resigned", this.#label()));
+    }
     if (!this.#state.isPaused) this.#cancelRetry();
   }
 
   #showState(): void {
+    if (this.#options.onState === undefined || !this.isWanted) return;
     const shown = this.#stateShown();
-    if (shown === this.#shown || !this.isWanted) return;
+    if (shown === this.#shown) return;
     this.#shown = shown;
-    this.#options.onState?.(shown);
+    this.#options.onState(shown);
   }
 
   #stateShown(): CampaignState {
-    const { place } = this.#state;
+    const { place, confirmedBy } = this.#state;
     if (this.#office !== undefined) {
-      return this.#office.remainingMs > 0 ? "leading" : "suspended";
+      const isConfirmed = this.#session?.isConfirmed(this.partition, confirmedBy) === true;
+      return isConfirmed ? "leading" : "suspended";
     }
     if (place === "leading") return "suspended";
     if (place !== "waiting") return "connecting";

@@ -17,7 +17,7 @@ export class RenewalBeat {
   readonly #prng: Prng;
   readonly #ttlMs: number;
   readonly #owner: RenewalBeatOwner;
-  #cancelNext: CancelTimer = () => {};
+  #cancelNext: CancelTimer | undefined;
   #cancelAnswer: CancelTimer | undefined;
 
   constructor(clock: Clock, prng: Prng, ttlMs: number, owner: RenewalBeatOwner) {
@@ -25,6 +25,11 @@ export class RenewalBeat {
     this.#prng = prng;
     this.#ttlMs = ttlMs;
     this.#owner = owner;
+  }
+
+  /** Begins, unless it has begun. */
+  start(): void {
+    if (this.#cancelNext === undefined) this.rest();
   }
 
   /** The next renewal is due a quarter of a TTL from now. */
@@ -51,12 +56,12 @@ export class RenewalBeat {
   }
 
   stop(): void {
-    this.#cancelNext();
+    this.#cancelNext?.();
     this.answered();
   }
 
   #next(delayMs: number): void {
-    this.#cancelNext();
+    this.#cancelNext?.();
     this.#cancelNext = this.#clock.setTimer(delayMs, () => this.#owner.renewalDue());
   }
 }

@@ -67,7 +67,8 @@ export class Session {
   readonly #numbers = new CommandNumbers();
   readonly #members = new Map<number, Map<string, SessionMember>>();
   readonly #ledgers = new Map<number, OfficeLedger>();
-  readonly #registered = new Set<number>();
+  /** Where this session has business: registered as the server said, or perhaps, since it was asked. */
+  readonly #business = new Map<number, "asked" | "registered">();
   readonly #ended = new Set<number>();
   /** Partitions whose lease held at the last look. */
   readonly #alive = new Set<number>();
@@ -109,7 +110,7 @@ export class Session {
 
   /** Nothing lives here, and nothing can any more where it lived: it may be closed. */
   get isSpent(): boolean {
-    return this.#ended.size > 0 && this.#registered.size === 0 && this.#members.size === 0;
+    return this.#ended.size > 0 && this.#business.size === 0 && this.#members.size === 0;
   }
 
   join(member: SessionMember): void {
@@ -132,6 +133,9 @@ export class Session {
 
   /** A numbered command: applied once, however often it has to be sent. */
   command(partition: number, build: (id: CommandId) => Command, listener: CallListener): void {
+    // Renewed from the first: a stream that swallows the answer is then noticed by the renewals.
+    if (!this.#business.has(partition)) this.#business.set(partition, "asked");
+    this.#beat.start();
     const number = this.#numbers.issue();
     const id = create(CommandIdSchema, {
       sessionId: this.#id,
@@ -143,11 +147,10 @@ export class Session {
         this.#numbers.answered(number);
         const { value } = answer.reply;
         if ("result" in value && value.result !== undefined) {
-          this.#registered.add(partition);
+          this.#business.set(partition, "registered");
           const { registered, replayed } = value.result;
           // Given again, it would credit a sending that the registration came long before.
           if (registered && !replayed) this.#leases.register(partition, answer.firstSentAt);
-          this.#beat.rest();
         }
         listener.answered(answer);
       },
@@ -183,7 +186,7 @@ export class Session {
 
   /** Renews at the end of this turn; the number is that of a renewal not sent yet. */
   renewNow(partition: number): bigint {
-    this.#registered.add(partition);
+    this.#business.set(partition, "registered");
     this.#isRenewalDue = true;
     this.#channel.poke();
     return this.#leases.nextNumber;
@@ -193,7 +196,7 @@ export class Session {
   endOn(partition: number): void {
     if (this.#ended.has(partition)) return;
     this.#ended.add(partition);
-    this.#registered.delete(partition);
+    this.#business.delete(partition);
     this.#leases.end(partition);
     for (const member of [...(this.#members.get(partition)?.values() ?? [])]) {
       member.sessionEnded();
@@ -244,7 +247,7 @@ export class Session {
     for (const ledger of this.#ledgers.values()) ledger.attached();
     for (const partition of this.#members.keys()) this.#readAll(partition);
     this.#calls.attached();
-    if (this.#registered.size > 0) this.#isRenewalDue = true;
+    if (this.#business.size > 0) this.#isRenewalDue = true;
   }
 
   received(frame: AttachResponse): void {
@@ -271,7 +274,7 @@ export class Session {
       return create(AttachRequestSchema, { closeSession: true });
     }
     const commands = this.#calls.drain(this.#clock.now());
-    const renewals = this.#isRenewalDue && this.#registered.size > 0 ? [this.#renew()] : [];
+    const renewals = this.#isRenewalDue && this.#business.size > 0 ? [this.#renew()] : [];
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
   }
@@ -282,7 +285,7 @@ export class Session {
     this.#judge();
     this.#isRenewalDue = true;
     this.#channel.poke();
-    if (!this.#channel.isAttached) this.#beat.rest();
+    this.#beat.rest();
   }
 
   unanswered(): void {
@@ -293,7 +296,7 @@ export class Session {
     this.#isRenewalDue = false;
     this.#beat.sent();
     const number = this.#leases.send();
-    return create(RenewalSchema, { number, partitions: [...this.#registered] });
+    return create(RenewalSchema, { number, partitions: [...this.#business.keys()] });
   }
 
   #renewed(leases: readonly Lease[]): void {
@@ -307,8 +310,11 @@ export class Session {
           this.#acknowledged(partition, officeRevision);
           break;
         case LeaseStatus.ENDED:
-        case LeaseStatus.NOT_REGISTERED:
           this.endOn(partition);
+          break;
+        case LeaseStatus.NOT_REGISTERED:
+          // Where it was only asked for, the registration may still be on its way.
+          if (this.#business.get(partition) === "registered") this.endOn(partition);
           break;
         default:
           this.#beat.hurry();

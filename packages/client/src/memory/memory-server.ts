@@ -9,6 +9,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import {
+  AnointRequestSchema,
   type AttachCommand,
   type AttachReply,
   AttachReplySchema,
@@ -19,6 +20,7 @@ import {
   CandidacyState,
   Cause,
   type Change,
+  EvictRequestSchema,
   LeaseSchema,
   LeaseStatus,
   ListResponseSchema,
@@ -27,6 +29,7 @@ import {
 } from "@conclave/api";
 import { type Clock, unreachable } from "@conclave/base";
 import { homeOf } from "../home.ts";
+import { electionRef } from "../wire-values.ts";
 import { answerRead, applyAdmin, applyOwn, type Reply, refusal } from "./memory-commands.ts";
 import { type MemoryElection, MemoryPartition } from "./memory-partition.ts";
 import { type MemorySession, MemorySessions } from "./memory-sessions.ts";
@@ -121,6 +124,17 @@ export class MemoryServer {
     if (session === undefined) return false;
     this.end(session, this.#home(name).number, Cause.EXPIRED);
     return true;
+  }
+
+  /** What an operator does. */
+  move(verb: "anoint" | "evict", name: string, candidate: string): void {
+    const request = { election: electionRef("default", name), candidate };
+    const command: AttachCommand["command"] =
+      verb === "anoint"
+        ? { case: "anoint", value: create(AnointRequestSchema, request) }
+        : { case: "evict", value: create(EvictRequestSchema, request) };
+    applyAdmin(this.#home(name), command);
+    this.#flush();
   }
 
   /** The session's candidacies on the partition leave together: one event for each election. */
