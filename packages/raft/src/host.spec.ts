@@ -5,7 +5,7 @@ import { createManualClock, createPrng, type ManualClock } from "@conclave/base"
 import { expect, test } from "vitest";
 import type { Group, GroupListener, HostFailure, Role } from "./group.ts";
 import { createHost, type Host, type HostLimits } from "./host.ts";
-import { createMemoryDisk, type MemoryDisk } from "./memory/index.ts";
+import { createMemoryDisk, type MemoryDisk, randomFate } from "./memory/index.ts";
 
 test("a group of one elects itself and says so only when its own entry is applied", async () => {
   const node = await started(createMemoryDisk(), 1);
@@ -190,6 +190,32 @@ test("one failed sync is survived: the proposal is applied and found again after
 
   const second = await started(disk.crash({ kind: "lose-all" }), 1);
   expect(second.members[0]!.log).toEqual(["x"]);
+});
+
+test("a cut at any operation loses no applied proposal and delivers none that was not made", async () => {
+  const limits = { segmentBytes: 4096, entryBytesMax: 1024, snapshotEveryEntries: 4 };
+  for (let operation = 30; operation < 90; operation += 1) {
+    const disk = createMemoryDisk();
+    const node = await started(disk, 1, limits);
+    disk.cutAt(operation, 100);
+    const made: string[] = [];
+    const applied: string[] = [];
+    const work = (async () => {
+      for (let i = 1; i <= 12; i++) {
+        const text = `${i}/`.padEnd(400, "x");
+        made.push(text);
+        const outcome = await node.members[0]!.group.propose(bytesOf(text));
+        if (outcome.kind === "applied") applied.push(text);
+      }
+    })();
+    await Promise.race([work, disk.cut]);
+
+    const after = disk.crash(randomFate(createPrng(BigInt(operation))));
+    const { log } = (await started(after, 1, limits)).members[0]!;
+
+    expect(made.slice(0, log.length), `cut at ${operation}`).toEqual(log);
+    expect(log.slice(0, applied.length), `cut at ${operation}`).toEqual(applied);
+  }
 });
 
 test("a start is refused by name: locked, foreign groups, damaged", async () => {

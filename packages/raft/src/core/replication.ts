@@ -34,6 +34,7 @@ function advanceCommitIndex(state: RaftState): readonly Effect[] {
   const committed = state.uncommittedSizes.splice(0, reached - state.commitIndex);
   for (const size of committed) state.uncommittedBytes -= size;
   state.commitIndex = reached;
+  assert(reached >= state.termStartIndex, "R4: a leader commits by an entry of its own raftTerm");
   const ownMatch = state.matchIndex.get(state.config.node) ?? 0;
   assert(reached <= ownMatch, "R7: nothing is committed before the own sync");
   return [{ kind: "apply", to: reached }, ...releaseReads(state)];
