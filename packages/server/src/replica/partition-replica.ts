@@ -264,15 +264,17 @@ export class PartitionReplica implements WatchedPartition {
   #committed(entries: readonly CommittedEntry[]): void {
     for (const entry of entries) {
       if (this.#hasFailed) return;
-      const decoded = decodeEntry(entry.bytes);
-      if (decoded.kind !== "entry") {
+      const own = this.#proposals.takeCommitted(entry);
+      // What we proposed is at hand already: reading bytes back gives what was written (a property of
+      // the codec), and takes a quarter of the time of a command.
+      const decoded = own ?? decodeEntry(entry.bytes);
+      if ("kind" in decoded && decoded.kind !== "entry") {
         // Never skipped: a replica that went on without it would differ from the others for ever.
         this.#fail(
           `entry ${entry.index} of partition ${this.number} is ${decoded.kind}: ${decoded.what}`,
         );
         return;
       }
-      const own = this.#proposals.takeCommitted(entry);
       const applied = apply(this.#state, decoded.entry);
       this.#tellDeadlines(applied);
       if (own !== undefined) this.#proposals.answer(own, applied.replies);

@@ -7,7 +7,7 @@
  */
 
 import { assert, type Clock } from "@conclave/base";
-import { type Command, encodeEntry, type Reply } from "@conclave/fsm";
+import { type Command, encodeEntry, type LogEntry, type Reply } from "@conclave/fsm";
 import type { CommittedEntry, ProposeOutcome, ReplicatedLog } from "./replicated-log.ts";
 
 export type SubmissionOutcome =
@@ -48,6 +48,7 @@ interface Gathered {
 
 /** An entry between its proposal and the log's answer. */
 export interface ProposedEntry {
+  readonly entry: LogEntry;
   readonly bytes: Uint8Array;
   readonly raftTerm: number;
   readonly batch: readonly Gathered[];
@@ -175,8 +176,9 @@ export class Proposals {
       for (const command of submission.commands) commands.push(command);
       mayUseReserve &&= submission.mayUseReserve;
     }
-    const bytes = encodeEntry({ timeMs: this.#clock.wallMs(), commands });
-    const own: ProposedEntry = { bytes, raftTerm, batch, isCommitted: false };
+    const entry: LogEntry = { timeMs: this.#clock.wallMs(), commands };
+    const bytes = encodeEntry(entry);
+    const own: ProposedEntry = { entry, bytes, raftTerm, batch, isCommitted: false };
     this.#inFlight.push(own);
     void this.#log
       .propose(bytes, { raftTerm, mayUseReserve })

@@ -34,6 +34,7 @@ export class AttachStream {
   #opening: OpenSession | undefined;
   #hasHello = false;
   #isShuttingDown = false;
+  #isInputEnded = false;
   #isClosed = false;
 
   constructor(node: ElectionNode, connection: Connection | undefined) {
@@ -55,14 +56,19 @@ export class AttachStream {
   async read(requests: AsyncIterable<AttachRequest>): Promise<void> {
     try {
       for await (const request of requests) {
+        // What comes after the end has no answer, so it is not carried out either.
+        if (this.#outbox.ended !== undefined) return;
         const failure = this.#handle(request);
         if (failure !== undefined) this.#fail(failure);
-        if (this.#outbox.ended !== undefined) return;
       }
     } catch {
-      // The stream was reset or cancelled: an end like any other.
+      // The stream was reset or cancelled: nobody reads any more.
+      this.close();
+      return;
     }
-    this.close();
+    this.#isInputEnded = true;
+    this.#reportDisconnect();
+    this.#idle();
   }
 
   /** The frames to send, until the stream ends. */
@@ -86,13 +92,17 @@ export class AttachStream {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#reportDisconnect();
+    this.#outbox.end({ kind: "gone" });
+    for (const cleanup of this.#cleanups) cleanup();
+    this.#watches.closeAll();
+  }
+
+  #reportDisconnect(): void {
     const isEndedByServer =
       this.#outbox.ended !== undefined ||
       this.#isShuttingDown ||
       this.#connection?.endedByServer === true;
-    this.#outbox.end({ kind: "gone" });
-    for (const cleanup of this.#cleanups) cleanup();
-    this.#watches.closeAll();
     if (this.#opening === undefined || isEndedByServer) return;
     for (const partition of this.#node.partitions) {
       partition.disconnect(this.#opening.sessionId, this.#attachment);
@@ -185,10 +195,11 @@ export class AttachStream {
     this.close();
   }
 
-  /** A stop waits for the answers of commands that are under way, which patience bounds. */
+  /** An end in order, the server's or the client's, waits for the commands that are under way. */
   #idle(): void {
-    if (!this.#isShuttingDown || !this.#commands.isIdle) return;
-    this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
+    if (!this.#commands.isIdle) return;
+    if (this.#isShuttingDown) this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
+    else if (this.#isInputEnded) this.#outbox.end({ kind: "done" });
   }
 }
 

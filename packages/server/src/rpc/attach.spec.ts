@@ -202,6 +202,21 @@ test("schedule E: a stream that the client ends in order starts the grace too", 
   expect(isOpen(world)).toBe(false);
 });
 
+test("a client that ends its side in order still gets the answers of what it has sent", async () => {
+  const world = createMemoryNode(2);
+  const stream = await attach(world);
+  world.log(HOME).stall();
+  await stream.send({ commands: [enter(1n, "a", 1n)] });
+
+  await stream.halfClose();
+  expect(stream.end).toBeUndefined();
+  world.log(HOME).resume();
+  await settled();
+
+  expect(stream.replies).toMatchObject([{ correlation: 1n, reply: { case: "enter" } }]);
+  expect(stream.end).toBe("closed");
+});
+
 test("schedule E: a connection that the server ended itself does not start the grace", async () => {
   const world = createMemoryNode(2);
   const connection = { id: 1, endedByServer: false };

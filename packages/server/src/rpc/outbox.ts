@@ -32,6 +32,8 @@ export interface FrameSource {
 export type OutboxEnd =
   | { readonly kind: "goodbye"; readonly reason: string }
   | { readonly kind: "failed"; readonly failure: Failure }
+  /** The client has ended its side in order; what waits is still sent. */
+  | { readonly kind: "done" }
   /** Nobody reads any more. */
   | { readonly kind: "gone" };
 

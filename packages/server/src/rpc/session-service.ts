@@ -79,15 +79,27 @@ async function openSession(
   );
   const leases: Lease[] = [];
   let unreached: Failure | undefined;
-  for (const lease of opened) {
-    if (!isFailure(lease)) leases.push(lease);
-    else if (lease.reason !== "no_leader") throw connectErrorOf(lease);
-    else unreached = lease;
+  let reachedCount = 0;
+  for (const [i, lease] of opened.entries()) {
+    if (!isFailure(lease)) {
+      leases.push(lease);
+      reachedCount++;
+    } else if (isRefusal(lease)) {
+      throw connectErrorOf(lease);
+    } else {
+      unreached = lease;
+      leases.push(leaseOf(numbers[i] ?? 0, { kind: "unconfirmed" }));
+    }
   }
-  // Where some partitions were reached, the client learns which; it registers on the others later.
-  if (leases.length === 0 && unreached !== undefined) throw connectErrorOf(unreached);
+  // Where some partitions were reached the client learns which; it registers on the others later.
+  if (unreached !== undefined && reachedCount === 0) throw connectErrorOf(unreached);
   const cluster = clusterInfoOf(node.cluster);
   return { sessionId, instance: instanceOf(sessionId), cluster, leases };
+}
+
+/** The state machine's answer, which every retry would get again; else the partition was not reached. */
+function isRefusal({ reason }: Failure): boolean {
+  return reason === "session_mismatch" || reason === "too_many_sessions";
 }
 
 function register(

@@ -8,7 +8,6 @@ import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type Candidacy,
-  CandidacySchema,
   CandidacyState,
   type Candidate,
   CandidateSchema,
@@ -17,7 +16,6 @@ import {
   ChangeSchema,
   type CommandResult,
   type ElectionRef,
-  ElectionRefSchema,
   type ElectionView,
   ElectionViewSchema,
   type Lease,
@@ -64,7 +62,7 @@ const LEASE_STATUSES: Record<LeaseOutcome["kind"], LeaseStatus> = {
 };
 
 function electionRefOf({ kind, namespace, name }: fsm.PrimitiveKey): ElectionRef {
-  return create(ElectionRefSchema, { kind: KINDS[kind], namespace, name });
+  return { $typeName: "conclave.v1.ElectionRef", kind: KINDS[kind], namespace, name };
 }
 
 export function electionViewOf(partition: number, view: fsm.ElectionView): ElectionView {
@@ -91,9 +89,11 @@ export function changeOf(partition: number, change: fsm.Change): Change {
   return message;
 }
 
+/** Written out instead of `create`d, as all that is made once or more for every command. */
 export function candidacyOf(event: CandidacyEvent): Candidacy {
   const { key, candidate, state, revision, term, cause, reason, partition } = event;
-  return create(CandidacySchema, {
+  return {
+    $typeName: "conclave.v1.Candidacy",
     election: electionRefOf(key),
     candidate,
     state: CANDIDACY_STATES[state],
@@ -102,7 +102,7 @@ export function candidacyOf(event: CandidacyEvent): Candidacy {
     cause: cause === undefined ? Cause.UNSPECIFIED : CAUSES[cause],
     reason,
     partition,
-  });
+  };
 }
 
 export function leaseOf(partition: number, outcome: LeaseOutcome): Lease {
@@ -112,7 +112,6 @@ export function leaseOf(partition: number, outcome: LeaseOutcome): Lease {
   return create(LeaseSchema, { partition, status, number, officeRevision });
 }
 
-/** Written out instead of `create`d: one is made for every command. */
 export function commandResultOf(
   partition: number,
   { revision, term, leading, changed, replayed }: fsm.Done,
