@@ -44,7 +44,7 @@ export interface Tombstone {
   readonly isFolded: boolean;
 }
 
-export interface RequestReply {
+interface RequestReply {
   /** What the command asked for: a retry must ask for the same. */
   readonly content: string;
   readonly reply: Reply;

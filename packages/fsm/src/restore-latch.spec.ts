@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Command } from "./command.ts";
 import type { DialectOperation } from "./dialect-command.ts";
-import { viewOf } from "./read.ts";
+import { officeRevisionOf, viewOf } from "./read.ts";
 import {
   call,
   close,
@@ -95,6 +95,13 @@ describe("re-binding and Restore", () => {
     expect(showReply(driver.ask(call(1n, operation)))).toBe("invalid_restore");
     expect(show(driver.state)).toBe("1 a [a b]");
     expect(driver.state.revision).toBe(before);
+  });
+
+  test("a Restore of a term that is just not too far ahead is served", () => {
+    const driver = latched();
+    expect(showReply(driver.ask(call(1n, restored(1n + (1n << 32n), ["a"]))))).toBe("done");
+    expect(show(driver.state)).toBe(`${1n + (1n << 32n)} a [a]`);
+    expect(officeRevisionOf(driver.state, 1n)).toBe(3n);
   });
 
   test("a Restore of what is already so is no event", () => {

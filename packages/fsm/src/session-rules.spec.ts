@@ -178,3 +178,10 @@ test("a session's end touches its own candidacies and leaves all others alone", 
   expect(changes).toHaveLength(25);
   expect(sessionOf(driver.state, 2n)).toMatchObject({ candidacies: { length: 25 } });
 });
+
+test("leaving an office vacant is a loss of office for a session that lives on", () => {
+  const driver = createDriver();
+  driver.run(open(1n), enter("a", 1n));
+  driver.run(withdraw("a", 1n));
+  expect(officeRevisionOf(driver.state, 1n)).toBe(2n);
+});

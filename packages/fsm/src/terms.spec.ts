@@ -161,3 +161,16 @@ test("M: a restore of the cluster ends all, and every term and counter jumps by 
   driver.run(open(3n), enter("c", 3n));
   expect(show(driver.state)).toBe(`${2n + RESTORE_LEAD} c [c]`);
 });
+
+test("after a restore of the cluster, vacant elections are folded in the order of their new revisions", () => {
+  const driver = createDriver({ electionsFoldAt: 3, electionsMax: 4 });
+  driver.run(open(1n));
+  for (const name of ["z", "m", "a"]) driver.run(enter("x", 1n, { key: key(name) }));
+  driver.run(withdraw("x", 1n, key("z")));
+
+  restoreCluster(driver.state);
+  driver.run(open(2n), enter("x", 2n, { key: key("new") }));
+
+  const query = { kind: "election" as const, namespace: "default", prefix: "", limit: 9 };
+  expect(listKeys(driver.state, query).map((k) => k.name)).toEqual(["m", "new", "z"]);
+});
