@@ -43,6 +43,7 @@ export function settle(
   const takesOffice = leader !== undefined && !isSameHolder(leaderBefore, leader.view);
   const isTermRestored =
     difference.restoredTerm !== undefined && difference.restoredTerm > election.term;
+  const termBefore = election.term;
   state.revision += 1n;
   if (isTermRestored) election.term = difference.restoredTerm!;
   if (takesOffice) {
@@ -50,6 +51,8 @@ export function settle(
     election.isLed = true;
     election.sinceMs = state.timeMs;
   }
+  assert(election.term >= termBefore, "E3: a term never falls");
+  assert(!takesOffice || election.term > termBefore, "E3: taking office is a term of its own");
   assert(leader === undefined || election.term > 0n, "E4: a leader has a term");
   const isOfficeChanged = takesOffice || leader === undefined || isTermRestored;
   if (isOfficeChanged) {
