@@ -73,6 +73,7 @@ export class Session {
   /** Partitions whose lease held at the last look. */
   readonly #alive = new Set<number>();
   #instance = "";
+  #wasAttached = false;
   #isRenewalDue = false;
   #isClosing = false;
   #isClosed = false;
@@ -245,7 +246,9 @@ export class Session {
     this.#instance = welcome.instance;
     this.#unconfirmed = 0;
     for (const ledger of this.#ledgers.values()) ledger.attached();
-    for (const partition of this.#members.keys()) this.#readAll(partition);
+    // What an earlier attachment may have missed; before the first there was nothing to miss.
+    if (this.#wasAttached) for (const partition of this.#members.keys()) this.#readAll(partition);
+    this.#wasAttached = true;
     this.#calls.attached();
     if (this.#business.size > 0) this.#isRenewalDue = true;
   }

@@ -44,7 +44,7 @@ export interface WorldOptions {
   readonly stepMs?: number;
 }
 
-const TURNS = 100;
+const TURNS = 50;
 
 export function createWorld(options: WorldOptions = {}): World {
   const { partitionCount = 2, seed = 1n, stepMs = 10 } = options;

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The client against real server processes, over real sockets, in real processes of its own. Waits
+ * are for conditions, each bounded. Needs the built command line (`tsc -b apps/cli`).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { connect } from "./node.ts";
+
+const CONCLAVE = fileURLToPath(new URL("../../../apps/cli/bin/conclave.js", import.meta.url));
+const CANDIDATE = fileURLToPath(new URL("./testdata/candidate.mjs", import.meta.url));
+const BOUND_MS = 30_000;
+const TTL_MS = 1_000;
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+test("a real server elects, moves and lists, and the client closes without a trace", async () => {
+  const { url } = await startServer();
+  const client = await connect({ endpoints: [url] });
+  const orders = client.election("orders");
+
+  const value = await orders.lead(async ({ fence }) => String(fence), { ttlMs: TTL_MS });
+  const leadership = await orders.campaign({ candidate: "a", ttlMs: TTL_MS });
+  await leadership.update({ zone: "1" });
+
+  expect(value).toBe("orders#1");
+  expect(await orders.get()).toMatchObject({ term: 2n, leader: { metadata: { zone: "1" } } });
+  expect((await orders.checkFence(2n)).status).toBe("current");
+  await client.close();
+  expect(leadership.signal.reason).toMatchObject({ code: "CLOSED" });
+});
+
+test("a leader stays the leader over a restart of the server, and renews on", async () => {
+  const server = await startServer();
+  const client = await connect({ endpoints: [server.url] });
+  cleanups.push(() => client.close());
+  const leadership = await client.election("orders").campaign({ ttlMs: 10_000 });
+
+  await server.restart();
+  await until(() => client.state === "connected" && leadership.remainingMs > 9_000);
+
+  expect(String(leadership.assertHeld())).toBe("orders#1");
+});
+
+test("A2: a process whose loop was blocked past its lease does not believe, at its first look", async () => {
+  const { url } = await startServer();
+  const blocked = await startCandidate(url, "a");
+  await blocked.says("leading 1");
+  const other = await startCandidate(url, "b");
+
+  blocked.tell("block 3000");
+
+  await other.says("leading 2");
+  await blocked.says("after block EXPIRED");
+});
+
+test("A1: a process that was stopped and goes on does not believe, at its first look", async () => {
+  const { url } = await startServer();
+  const stopped = await startCandidate(url, "a");
+  await stopped.says("leading 1");
+  const other = await startCandidate(url, "b");
+
+  stopped.process.kill("SIGSTOP");
+  await other.says("leading 2");
+  stopped.tell("look");
+  stopped.process.kill("SIGCONT");
+
+  await stopped.says("look EXPIRED");
+});
+
+test("a process that is killed falls after the grace it asked for, not after its TTL", async () => {
+  const { url } = await startServer();
+  const killed = await startCandidate(url, "a", ["60000", "300"]);
+  await killed.says("leading 1");
+  const other = await startCandidate(url, "b");
+
+  killed.process.kill("SIGKILL");
+
+  await other.says("leading 2");
+});
+
+interface Server {
+  readonly url: string;
+  restart(): Promise<void>;
+}
+
+async function startServer(): Promise<Server> {
+  const directory = await mkdtemp(join(tmpdir(), "conclave-client-"));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const run = async (listen: string): Promise<{ process: ChildProcess; url: string }> => {
+    const args = ["server", "--node", "1", "--listen", listen, "--data-dir", directory];
+    const process = spawn(globalThis.process.execPath, [CONCLAVE, ...args], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const [line = ""] = await linesOf(process, (lines) => lines.length > 0);
+    return { process, url: line.split(" ").at(-1) ?? "" };
+  };
+  let current = await run("127.0.0.1:0");
+  cleanups.push(() => ended(current.process));
+  const { url } = current;
+  return {
+    url,
+    restart: async () => {
+      await ended(current.process);
+      current = await run(new URL(url).host);
+    },
+  };
+}
+
+interface CandidateProcess {
+  readonly process: ChildProcess;
+  tell(line: string): void;
+  /** Resolves when it has said this line, now or earlier. */
+  says(line: string): Promise<void>;
+}
+
+async function startCandidate(
+  url: string,
+  name: string,
+  times: readonly string[] = [String(TTL_MS), "0"],
+): Promise<CandidateProcess> {
+  const process = spawn(globalThis.process.execPath, [CANDIDATE, url, name, ...times], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  cleanups.push(async () => {
+    process.kill("SIGCONT");
+    process.kill("SIGKILL");
+    await ended(process);
+  });
+  const lines: string[] = [];
+  createInterface({ input: process.stdout! }).on("line", (line) => lines.push(line));
+  const says = (line: string): Promise<void> => until(() => lines.includes(line), lines);
+  await says("entered");
+  return { process, says, tell: (line) => void process.stdin?.write(`${line}\n`) };
+}
+
+async function linesOf(
+  process: ChildProcess,
+  enough: (lines: readonly string[]) => boolean,
+): Promise<string[]> {
+  const lines: string[] = [];
+  createInterface({ input: process.stdout! }).on("line", (line) => lines.push(line));
+  await until(() => enough(lines), lines);
+  return lines;
+}
+
+async function ended(process: ChildProcess): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return;
+  const exited = new Promise((resolve) => process.once("exit", resolve));
+  process.kill("SIGTERM");
+  await exited;
+}
+
+/** Looks again in each turn of the clock until it is so; fails with what was seen instead. */
+async function until(isSo: () => boolean, seen: readonly string[] = []): Promise<void> {
+  const endMs = performance.now() + BOUND_MS;
+  while (!isSo()) {
+    if (performance.now() > endMs) throw new Error(`not within ${BOUND_MS} ms: ${seen.join(", ")}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
