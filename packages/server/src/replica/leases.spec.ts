@@ -153,6 +153,59 @@ test("all renewals of one turn share one quorum round", async () => {
   expect(world.log(1).confirmCount).toBe(before + 1);
 });
 
+test("schedule B: a renewal that arrives while the judgement awaits its round saves the session", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stallConfirms();
+  await world.advance(TTL_MS + 40);
+
+  const renewal = renew(world, 1n);
+  await settled();
+  world.log(1).resumeConfirms();
+  await world.advance(1_000);
+
+  expect(renewal.lease?.kind).toBe("confirmed");
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule B: an opening on its way through the log holds the expiry back", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(TTL_MS - 40);
+  world.log(1).stall();
+
+  await open(world);
+  await world.advance(1_000);
+  world.log(1).resume();
+  await world.advance(5_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule B: opening again is no lease while the session's own end follows it in the log", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  const answers: boolean[] = [];
+  const giveUpAtMs = world.node.giveUpAtMs();
+  const labels = new Map<string, string>();
+  world.node
+    .partition(1)
+    .register(
+      { kind: "open-session", sessionId: S, ttlMs: TTL_MS, graceMs: 0, labels },
+      { commands: [], giveUpAtMs, mayUseReserve: false, settle: () => {} },
+      undefined,
+      (_, isLeased) => answers.push(isLeased),
+    );
+  world.node.partition(1).closeSession(S, { giveUpAtMs, mayUseReserve: true, settle: () => {} });
+
+  await settled();
+  world.log(1).resume();
+  await settled();
+
+  expect(answers).toEqual([false]);
+});
+
 test("schedule C: time that is measured here runs on the monotonic clock alone", async () => {
   const world = createMemoryNode();
   await open(world);
@@ -214,7 +267,7 @@ test("schedule J: a leader ends nobody without a quorum round begun after the de
   await open(world);
   world.log(1).stallConfirms();
 
-  await world.advance(TTL_MS + 3_000);
+  await world.advance(TTL_MS + 12_000);
   expect(isOpen(world)).toBe(true);
   world.log(1).resumeConfirms();
   await world.advance(40);

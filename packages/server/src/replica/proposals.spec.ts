@@ -140,6 +140,20 @@ test("an entry of another leader that looks like ours answers nobody", async () 
   expect(sent.outcome).toMatchObject({ kind: "replied", replies: [{ already: true }] });
 });
 
+test("what the log sends back because it does not lead is proposed again within its patience", async () => {
+  const world = createMemoryNode();
+  world.log(1).refuse("not-leader");
+  const sent = submit(world, [openSession]);
+  await world.advance(1_000);
+  expect(sent.outcome).toBeUndefined();
+
+  world.log(1).refuse(undefined);
+  await world.advance(40);
+
+  expect(sent.outcome?.kind).toBe("replied");
+  expect(world.log(1).entries).toHaveLength(1);
+});
+
 test("an overloaded log refuses with a value, and nothing is applied", async () => {
   const world = createMemoryNode();
   world.log(1).refuse("overloaded");

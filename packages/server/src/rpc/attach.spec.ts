@@ -150,18 +150,19 @@ test("a session that attaches again is told its candidacies and up to which revi
   expect(told).toMatchObject([{ partition: HOME, revision: 3n }]);
 });
 
-test("a candidacy that is taken over is gone for the session that had it", async () => {
+test("a candidacy that is taken over is gone for the session that had it, and leads for the other", async () => {
   const world = createMemoryNode(2);
-  const stream = await attach(world);
-  await stream.send({ commands: [enter(1n, "a", 1n)] });
-  const { elections, sessions } = createMemoryClient(world.node);
-  await sessions.openSession({ sessionId: 6n });
+  const [first, second] = [await attach(world), await attach(world, { sessionId: 6n })];
+  await first.send({ commands: [enter(1n, "a", 1n)] });
 
   const command = { sessionId: 6n, number: 1n };
-  await elections.enter({ election, command, candidate: "a", takeover: true });
-  await settled();
+  const value = { election, command, candidate: "a", takeover: true };
+  await second.send({ commands: [{ correlation: 1n, command: { case: "enter", value } }] });
 
-  expect(stream.candidacies.map(({ state }) => CandidacyState[state])).toEqual(["LEADING", "GONE"]);
+  const told = ({ candidacies }: AttachClient): string[] =>
+    candidacies.map(({ state }) => CandidacyState[state]);
+  expect(told(first)).toEqual(["LEADING", "GONE"]);
+  expect(told(second)).toEqual(["LEADING"]);
 });
 
 test("a renewal is answered per partition, with the revision of the last change of office", async () => {
@@ -243,6 +244,21 @@ test("schedule E: a node that shuts down says goodbye and starts no grace", asyn
 
   expect(stream.frames.at(-1)?.goodbye?.reason).toBe("shutting down");
   expect(stream.end).toBe("closed");
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule E: a client that leaves while the node shuts down starts no grace", async () => {
+  const world = createMemoryNode(2);
+  const stream = await attach(world, { graceMs: 500 });
+  await stream.send({ commands: [enter(1n, "a", 1n)] });
+  world.log(HOME).stall();
+  await stream.send({ commands: [enter(2n, "b", 2n)] });
+
+  world.node.beginShutdown();
+  await stream.cancel();
+  world.log(HOME).resume();
+  await world.advance(2_000);
+
   expect(isOpen(world)).toBe(true);
 });
 
