@@ -197,6 +197,8 @@ test("schedule B: opening again is no lease while the session's own end follows 
       undefined,
       (_, isLeased) => answers.push(isLeased),
     );
+  // The end goes into an entry of its own, behind the opening's.
+  await settled();
   world.node.partition(1).closeSession(S, { giveUpAtMs, mayUseReserve: true, settle: () => {} });
 
   await settled();
