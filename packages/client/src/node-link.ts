@@ -9,8 +9,11 @@ import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect
 import { createDeferred, type Deferred } from "./deferred.ts";
 import type { Attachment, AttachmentListener, Link } from "./link.ts";
 
-/** A frozen node, or a path that drops everything, answers no PING and sends no end either. */
-const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 2_000, pingIdleConnection: true };
+/**
+ * A frozen node, or a path that drops everything, answers no PING and sends no end either. A connection
+ * without streams is not pinged: connect-node would go on with it after the connection's end, and throw.
+ */
+const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 2_000 };
 /** The server's frames are at most this long (semantics and design section 4: 1 MiB and its framing). */
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 
