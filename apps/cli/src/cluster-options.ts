@@ -62,6 +62,13 @@ export function durationArgument(text: string): number {
   return parsed.ms;
 }
 
+/** For commander: a time to live, within the bounds that servers accept. */
+export function ttlArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms < 500 || ms > 24 * 3_600_000) throw new InvalidArgumentError("It is 500ms to 24h.");
+  return ms;
+}
+
 /** For commander: a revision or term, of up to 64 bits. */
 export function integerArgument(text: string): bigint {
   if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError("It is a whole number.");

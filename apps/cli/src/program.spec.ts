@@ -43,6 +43,8 @@ test.each([
   [["get", "a", "-o", "yaml"], "Allowed choices are human, json"],
   [["run", "x"], "missing required argument 'command'"],
   [["run", "x", "--ttl", "5", "--", "a"], "a number with a unit, for instance 500ms"],
+  [["run", "x", "--ttl", "499ms", "--", "a"], "It is 500ms to 24h"],
+  [["campaign", "x", "--ttl", "25h"], "It is 500ms to 24h"],
   [["run", "x", "--ttl", "3s", "--drain", "2s", "--", "a"], "not below half of the TTL"],
   [["watch"], "Give the name of an election, or --prefix"],
   [["watch", "a", "--prefix", "b"], "Give the name of an election, or --prefix"],

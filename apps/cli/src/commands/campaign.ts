@@ -11,6 +11,7 @@ import {
   type ClusterOptions,
   durationArgument,
   type OutputOptions,
+  ttlArgument,
   withClient,
 } from "../cluster-options.ts";
 import { toJsonText } from "../output/json.ts";
@@ -29,12 +30,7 @@ export function addCampaignCommand(program: Command, context: CliContext): void 
     .description("Enter an election and lead it when it is our turn, until interrupted.")
     .argument("<name>", "the election")
     .option("--candidate <name>", "our name in it (default: host, process and a random part)")
-    .option(
-      "--ttl <duration>",
-      "how long a silent process keeps its place",
-      durationArgument,
-      10_000,
-    )
+    .option("--ttl <duration>", "how long a silent process keeps its place", ttlArgument, 10_000)
     .option(
       "--grace <duration>",
       "the same once its connection has ended; 0s: off",

@@ -8,6 +8,7 @@ import {
   addClusterOptions,
   type ClusterOptions,
   durationArgument,
+  ttlArgument,
   withClient,
 } from "../cluster-options.ts";
 import { formatDuration } from "../duration.ts";
@@ -42,7 +43,7 @@ export function addRunCommand(program: Command, context: CliContext): void {
     .option(
       "--ttl <duration>",
       "how long a silent process keeps the office (default: 10s)",
-      durationArgument,
+      ttlArgument,
     )
     .option(
       "--grace <duration>",
