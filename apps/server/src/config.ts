@@ -28,7 +28,7 @@ export interface ServerConfig {
   readonly isExposed: boolean;
 }
 
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type ConfigOutcome =
   | { readonly kind: "config"; readonly config: ServerConfig }

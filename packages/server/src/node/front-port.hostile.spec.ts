@@ -285,9 +285,10 @@ describe("many", () => {
     expect((await Promise.all(first)).length).toBe(10_000);
     await expectAlive();
     for (const session of sessions) session.destroy();
-    await expect.poll(() => [...connections].length, { timeout: 30_000 }).toBeLessThan(4);
+    await expect.poll(() => [...connections].length, { timeout: 60_000 }).toBeLessThan(4);
     await expectAlive();
-  });
+    // A second or two where the machine is free; the bound is for one that is not.
+  }, 120_000);
 
   test("streams beyond a connection's limit are refused and the connection goes on", async () => {
     const handler = () => {};

@@ -28,7 +28,7 @@ import {
 import { type PingTimes, pingWhileSilent } from "./http2-pings.ts";
 import { peekProtocol } from "./peek.ts";
 
-export interface FrontPortLimits {
+interface FrontPortLimits {
   /** Further connections are closed as they come. Default 16,384. */
   readonly connectionsMax: number;
   /** Open streams of one HTTP/2 connection; a peer is told, and refused beyond. Default 16,384. */

@@ -6,17 +6,17 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { LeaderLatchService } from "@conclave/api/s4";
 import {
-  type Client,
+  Client,
   type ClientDuplexStream,
+  type ClientReadableStream,
   credentials,
-  loadPackageDefinition,
-  type ServiceError,
   status,
 } from "@grpc/grpc-js";
 import {
   loadFileDescriptorSetFromBuffer,
   loadSync,
   type PackageDefinition,
+  type ServiceDefinition,
 } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createConnections } from "./connections.ts";
@@ -80,48 +80,50 @@ afterAll(async () => {
   await port.close(0);
 });
 
-/** A client of gRPC's own library, made from descriptors as the library reads them. */
-function clientOf(definition: PackageDefinition, service: string): Client {
-  const path = service.split(".");
-  // biome-ignore lint/suspicious/noExplicitAny: the library's tree of packages has no better type
-  let found: any = loadPackageDefinition(definition);
-  for (const part of path) found = found[part];
-  const client: Client = new found(new URL(port.url).host, credentials.createInsecure());
-  clients.push(client);
-  return client;
-}
-
 type Message = Record<string, unknown>;
 
-function call(client: Client, method: string, request: Message): Promise<Message> {
-  return new Promise((resolve, reject) => {
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    (client as any)[method](request, (error: ServiceError | null, answer: Message) =>
-      error === null ? resolve(answer) : reject(error),
-    );
-  });
+/** A service as gRPC's own library calls it, with nothing but the descriptors that it has read. */
+function callerOf(definition: PackageDefinition, service: string) {
+  const methods = definition[service] as ServiceDefinition;
+  const client = new Client(new URL(port.url).host, credentials.createInsecure());
+  clients.push(client);
+  const partsOf = (method: string) => {
+    const { path, requestSerialize, responseDeserialize } = methods[method]!;
+    return [path, requestSerialize, responseDeserialize as (bytes: Buffer) => Message] as const;
+  };
+  return {
+    call: (method: string, request: Message): Promise<Message> =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(...partsOf(method), request, (error, answer) =>
+          error === null ? resolve(answer ?? {}) : reject(error),
+        );
+      }),
+    serverStream: (method: string, request: Message): ClientReadableStream<Message> =>
+      client.makeServerStreamRequest(...partsOf(method), request),
+    bothWays: (method: string): ClientDuplexStream<Message, Message> =>
+      client.makeBidiStreamRequest(...partsOf(method)),
+  };
 }
 
-const health = (): Client =>
-  clientOf(loadSync("grpc/health/v1/health.proto", loading), "grpc.health.v1.Health");
+const health = () =>
+  callerOf(loadSync("grpc/health/v1/health.proto", loading), "grpc.health.v1.Health");
 
 describe("health", () => {
   test("serves the process and each of its services", async () => {
     const client = health();
     for (const service of ["", "grpc.health.v1.Health", LeaderLatchService.typeName]) {
-      expect(await call(client, "Check", { service })).toEqual({ status: "SERVING" });
+      expect(await client.call("Check", { service })).toEqual({ status: "SERVING" });
     }
   });
 
   test("answers NOT_FOUND when a service is checked that is not there", async () => {
-    const answer = call(health(), "Check", { service: "no.Such" });
+    const answer = health().call("Check", { service: "no.Such" });
     await expect(answer).rejects.toMatchObject({ code: status.NOT_FOUND });
   });
 
   test("watches with the status at once, and again when a leader is lost and found", async () => {
     const client = health();
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    const stream = (client as any).Watch({ service: "" });
+    const stream = client.serverStream("Watch", { service: "" });
     const heard: unknown[] = [];
     stream.on("data", (message: Message) => heard.push(message["status"]));
     stream.on("error", () => {});
@@ -137,8 +139,7 @@ describe("health", () => {
 
   test("watches a service that is not there with SERVICE_UNKNOWN, on a stream that stays", async () => {
     const client = health();
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    const stream = (client as any).Watch({ service: "no.Such" });
+    const stream = client.serverStream("Watch", { service: "no.Such" });
     let isOver = false;
     stream.on("end", () => {
       isOver = true;
@@ -147,7 +148,7 @@ describe("health", () => {
     const [first] = await once(stream, "data");
     expect(first).toEqual({ status: "SERVICE_UNKNOWN" });
     // A whole call later it is still open.
-    await call(client, "Check", { service: "" });
+    await client.call("Check", { service: "" });
     expect(isOver).toBe(false);
     stream.cancel();
   });
@@ -156,9 +157,8 @@ describe("health", () => {
 describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
   const reflection = (): ClientDuplexStream<Message, Message> => {
     const proto = loadSync(`grpc/reflection/${version}/reflection.proto`, loading);
-    const client = clientOf(proto, `grpc.reflection.${version}.ServerReflection`);
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    return (client as any).ServerReflectionInfo();
+    const service = `grpc.reflection.${version}.ServerReflection`;
+    return callerOf(proto, service).bothWays("ServerReflectionInfo");
   };
 
   /** One stream for all the questions; the answers in their order. */
@@ -258,8 +258,8 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     );
     const set = toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file }));
     const learned = loadFileDescriptorSetFromBuffer(Buffer.from(set), loading);
-    const client = clientOf(learned, "grpc.health.v1.Health");
-    expect(await call(client, "Check", { service: "" })).toEqual({ status: "SERVING" });
+    const client = callerOf(learned, "grpc.health.v1.Health");
+    expect(await client.call("Check", { service: "" })).toEqual({ status: "SERVING" });
   });
 });
 
@@ -267,8 +267,7 @@ describe("health at shutdown", () => {
   test("is NOT_SERVING for all, and then the streams end, even that of an unknown service", async () => {
     const client = health();
     const heard = ["", "no.Such"].map((service) => {
-      // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-      const stream = (client as any).Watch({ service });
+      const stream = client.serverStream("Watch", { service });
       return stream.toArray();
     });
     await expect.poll(() => watchers).toBe(2);
@@ -277,6 +276,6 @@ describe("health at shutdown", () => {
       [{ status: "SERVING" }, { status: "NOT_SERVING" }],
       [{ status: "SERVICE_UNKNOWN" }],
     ]);
-    expect(await call(client, "Check", { service: "" })).toEqual({ status: "NOT_SERVING" });
+    expect(await client.call("Check", { service: "" })).toEqual({ status: "NOT_SERVING" });
   });
 });

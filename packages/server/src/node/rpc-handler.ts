@@ -27,7 +27,7 @@ export interface RpcHandlerOptions {
 }
 
 /** What the router holds; complete once all routes are registered. */
-export interface RegisteredServices {
+interface RegisteredServices {
   all(): readonly DescService[];
   isRegistered(typeName: string): boolean;
 }

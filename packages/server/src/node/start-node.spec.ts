@@ -12,13 +12,14 @@ import { promisify } from "node:util";
 import { ElectionService, SessionService } from "@conclave/api";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { type Client, credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NodeOptions, type StartedNode, startNode } from "./start-node.ts";
 
 const protoDirectory = fileURLToPath(new URL("../../../api/proto", import.meta.url));
-const buf = fileURLToPath(new URL("../../../../node_modules/.bin/buf", import.meta.url));
+const workspace = fileURLToPath(new URL("../../../..", import.meta.url));
+const buf = join(workspace, "node_modules", ".bin", "buf");
 
 let directory: string;
 const started: StartedNode[] = [];
@@ -55,21 +56,27 @@ async function start(options: Partial<NodeOptions> = {}): Promise<StartedNode> {
 
 type Message = Record<string, unknown>;
 
-/** A client of gRPC's own library for a service of conclave.v1, from its .proto files. */
-function grpcClient(node: StartedNode, file: string, service: string): Client {
+/** A service of conclave.v1 as gRPC's own library calls it, from its .proto files. */
+function callerOf(node: StartedNode, file: string, service: string) {
   const loading = { includeDirs: [protoDirectory], keepCase: true, enums: String, longs: String };
-  // biome-ignore lint/suspicious/noExplicitAny: the library's tree of packages has no better type
-  const tree: any = loadPackageDefinition(loadSync(`conclave/v1/${file}.proto`, loading));
-  return new tree.conclave.v1[service](new URL(node.url).host, credentials.createInsecure());
-}
-
-function call(client: Client, method: string, request: Message): Promise<Message> {
-  return new Promise((resolve, reject) => {
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    (client as any)[method](request, (error: ServiceError | null, answer: Message) =>
-      error === null ? resolve(answer) : reject(error),
-    );
-  });
+  const definition = loadSync(`conclave/v1/${file}.proto`, loading);
+  const methods = definition[`conclave.v1.${service}`] as ServiceDefinition;
+  const client = new Client(new URL(node.url).host, credentials.createInsecure());
+  const partsOf = (method: string) => {
+    const { path, requestSerialize, responseDeserialize } = methods[method]!;
+    return [path, requestSerialize, responseDeserialize as (bytes: Buffer) => Message] as const;
+  };
+  return {
+    call: (method: string, request: Message): Promise<Message> =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(...partsOf(method), request, (error, answer) =>
+          error === null ? resolve(answer ?? {}) : reject(error),
+        );
+      }),
+    bothWays: (method: string): ClientDuplexStream<Message, Message> =>
+      client.makeBidiStreamRequest(...partsOf(method)),
+    close: () => client.close(),
+  };
 }
 
 const SESSION = "1234567890123456789";
@@ -79,15 +86,15 @@ const command = { session_id: SESSION, number: "1" };
 describe("the native API", () => {
   test("is spoken with gRPC's own client: a session, an entry, a read", async () => {
     const node = await start();
-    const sessions = grpcClient(node, "session", "SessionService");
-    const elections = grpcClient(node, "election", "ElectionService");
-    const opened = await call(sessions, "OpenSession", { session_id: SESSION });
+    const sessions = callerOf(node, "session", "SessionService");
+    const elections = callerOf(node, "election", "ElectionService");
+    const opened = await sessions.call("OpenSession", { session_id: SESSION });
     expect(opened["leases"]).toHaveLength(2);
-    const entered = await call(elections, "Enter", { election, command, candidate: "a" });
+    const entered = await elections.call("Enter", { election, command, candidate: "a" });
     expect(entered["result"]).toMatchObject({ term: "1", leading: true });
-    const read = await call(elections, "Get", { election });
+    const read = await elections.call("Get", { election });
     expect(read["view"]).toMatchObject({ term: "1", leader: { name: "a" } });
-    const refused = call(elections, "Get", { election: { name: "" } });
+    const refused = elections.call("Get", { election: { name: "" } });
     await expect(refused).rejects.toMatchObject({ code: 3 });
     sessions.close();
     elections.close();
@@ -95,9 +102,8 @@ describe("the native API", () => {
 
   test("is spoken with gRPC's own client over Attach, both ways on one stream", async () => {
     const node = await start();
-    const sessions = grpcClient(node, "session", "SessionService");
-    // biome-ignore lint/suspicious/noExplicitAny: methods are made from descriptors at run time
-    const stream = (sessions as any).Attach();
+    const sessions = callerOf(node, "session", "SessionService");
+    const stream = sessions.bothWays("Attach");
     const frames: Message[] = [];
     stream.on("data", (frame: Message) => frames.push(frame));
     stream.on("error", () => {});
