@@ -15,7 +15,7 @@ import { unreachable } from "@conclave/base";
 import type { ElectionError } from "./error.ts";
 import type { Cause } from "./view.ts";
 
-export type Place = "outside" | "unknown" | "waiting" | "leading";
+type Place = "outside" | "unknown" | "waiting" | "leading";
 
 /** What the server said of the candidacy, true at `revision`. */
 export interface Fact {

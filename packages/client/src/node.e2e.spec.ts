@@ -13,9 +13,52 @@ import { afterEach, expect, test } from "vitest";
 import { connect } from "./node.ts";
 
 const CONCLAVE = fileURLToPath(new URL("../../../apps/cli/bin/conclave.js", import.meta.url));
-const CANDIDATE = fileURLToPath(new URL("./testdata/candidate.mjs", import.meta.url));
+const SDK = new URL("../dist/index.js", import.meta.url).href;
 const BOUND_MS = 30_000;
 const TTL_MS = 1_000;
+
+/** A candidate in a process of its own: serves "orders", says what it sees, does as it is told. */
+const CANDIDATE = `
+import { createInterface } from "node:readline";
+
+const [sdk, url, candidate, ttlMs, graceMs] = process.argv.slice(1);
+const { connect } = await import(sdk);
+const say = (line) => console.log(line);
+
+const client = await connect({ endpoints: [url] });
+let held;
+const look = () => {
+  try {
+    return String(held?.assertHeld());
+  } catch (error) {
+    return error.code;
+  }
+};
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const [command, ms] = line.split(" ");
+  if (command === "block") {
+    const end = performance.now() + Number(ms);
+    while (performance.now() < end);
+    say("after block " + look());
+  }
+  if (command === "look") say("look " + look());
+});
+
+await client.election("orders").serve(
+  async (leadership) => {
+    held ??= leadership;
+    say("leading " + leadership.fence.term);
+    await new Promise((resolve) => leadership.signal.addEventListener("abort", resolve));
+  },
+  {
+    candidate,
+    ttlMs: Number(ttlMs),
+    graceMs: Number(graceMs),
+    onState: (state) => state !== "connecting" && say("entered"),
+  },
+);
+`;
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -128,7 +171,8 @@ async function startCandidate(
   name: string,
   times: readonly string[] = [String(TTL_MS), "0"],
 ): Promise<CandidateProcess> {
-  const process = spawn(globalThis.process.execPath, [CANDIDATE, url, name, ...times], {
+  const script = ["--input-type=module", "--eval", CANDIDATE, SDK, url, name, ...times];
+  const process = spawn(globalThis.process.execPath, script, {
     stdio: ["pipe", "pipe", "inherit"],
   });
   cleanups.push(async () => {

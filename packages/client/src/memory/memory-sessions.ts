@@ -15,7 +15,7 @@ export interface SessionTimes {
 }
 
 /** One session on one partition. */
-export interface Registration {
+interface Registration {
   readonly replies: Map<bigint, Reply>;
   /** The attachment through which it last renewed: only the end of that one starts the grace. */
   attachment: number;
