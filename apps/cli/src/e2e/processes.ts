@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/conclave.js", import.meta.url));
 const BOUND_MS = 30_000;
-const CHECK_MS = 5;
+const CHECK_MS = 20;
 
 export interface Running {
   readonly pid: number;
