@@ -21,6 +21,7 @@ import type { OpenIndexedSession } from "./dialect-command.ts";
 import { removeCandidacies, sameMetadata } from "./election.ts";
 import { closeStream } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
+import type { Limits } from "./limits.ts";
 import { settle } from "./office.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Candidacy, Election, Session } from "./records.ts";
@@ -28,6 +29,7 @@ import type { Refused, Reply } from "./reply.ts";
 import { createSession, type SessionOptions } from "./session.ts";
 import type { SessionId } from "./session-id.ts";
 import { refused, type Turn } from "./turn.ts";
+import { checkCommand } from "./validate.ts";
 
 export function openSession(turn: Turn, command: OpenSession): Reply {
   const { sessionId, ttlMs, graceMs, labels } = command;
@@ -35,6 +37,7 @@ export function openSession(turn: Turn, command: OpenSession): Reply {
   const found = turn.state.sessions.get(sessionId);
   if (found !== undefined) {
     const isSame =
+      found.numbering === "native" &&
       found.ttlMs === ttlMs &&
       found.graceMs === graceMs &&
       found.principal === principal &&
@@ -114,7 +117,7 @@ function opened(turn: Turn, sessionId: SessionId): Reply {
 function endSessionsOfEntry(turn: Turn): void {
   const ending = new Map<Session, EndCause>();
   for (let i = turn.position; i < turn.commands.length; i++) {
-    for (const { sessionId, cause } of endsIn(turn.commands[i]!)) {
+    for (const { sessionId, cause } of endsIn(turn.state.limits, turn.commands[i]!)) {
       const session = turn.state.sessions.get(sessionId);
       if (session !== undefined && !ending.has(session)) ending.set(session, cause);
     }
@@ -122,9 +125,15 @@ function endSessionsOfEntry(turn: Turn): void {
   endTogether(turn, ending);
 }
 
-function endsIn(command: Command): readonly { sessionId: SessionId; cause: EndCause }[] {
-  if (command.kind === "close-session") return [{ sessionId: command.sessionId, cause: "closed" }];
-  return command.kind === "expire-sessions" ? command.sessions : [];
+function endsIn(
+  limits: Limits,
+  command: Command,
+): readonly { sessionId: SessionId; cause: EndCause }[] {
+  if (command.kind !== "close-session" && command.kind !== "expire-sessions") return [];
+  // One that is refused when its turn comes must not have ended anybody.
+  if (checkCommand(limits, command) !== undefined) return [];
+  if (command.kind === "expire-sessions") return command.sessions;
+  return [{ sessionId: command.sessionId, cause: "closed" }];
 }
 
 function endTogether(turn: Turn, ending: ReadonlyMap<Session, EndCause>): void {

@@ -38,6 +38,13 @@ test.each([
   expect(showReply(reply)).toBe("session_mismatch");
 });
 
+test("a native opening does not find a session of S0 or S1 open, whose commands are of another kind", () => {
+  const driver = createDriver();
+  driver.run({ kind: "open-indexed-session", dialect: "s0", ttlMs: 10_000 });
+
+  expect(showReply(driver.ask(open(1n)))).toBe("session_mismatch");
+});
+
 test("I: the id of a session that ended never comes back", () => {
   const driver = createDriver();
   driver.run(open(1n), close(1n));
@@ -114,6 +121,17 @@ test("P: sessions of one entry end together although other commands stand betwee
   expect(replies.map(showReply)).toEqual(["session-closed", "session_ended", "sessions-expired"]);
   expect(replies[2]).toMatchObject({ ended: 1 });
   expect(changes.map(showChange)).toEqual(["resigned 2 c"]);
+});
+
+test("P: a command that is refused ends nobody, although one before it in its entry ended a session", () => {
+  const driver = createDriver();
+  driver.run(open(1n), open(2n), enter("a", 2n));
+
+  const { replies } = driver.run(close(1n), expire(2n, 0n));
+
+  expect(replies.map(showReply)).toEqual(["session-closed", "invalid_field"]);
+  expect(sessionOf(driver.state, 2n)).toMatchObject({ sessionId: 2n });
+  expect(show(driver.state)).toBe("1 a [a]");
 });
 
 test("a session that opens and closes in one entry, after another ended, is gone", () => {
