@@ -91,7 +91,9 @@ export async function readDirectory(
     }
     cacheBytesLeft = replayed.cacheBytesLeft;
     // A snapshot may be ahead of a mark that lags; what it holds need not be written again.
-    tail.push(...replayed.tail.filter((record) => !isBehindSnapshot(record, groups)));
+    for (const record of replayed.tail) {
+      if (!isBehindSnapshot(record, groups)) tail.push(record);
+    }
     hasTail = replayed.hasTail;
     end = { sequence: segment.header.sequence, end: syncedEnd, checksum: replayed.checksum };
   }

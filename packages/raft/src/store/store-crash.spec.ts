@@ -103,6 +103,26 @@ test("random workloads with three crashes in a row keep what they acknowledged",
   await fc.assert(run, { numRuns: 150 });
 });
 
+test("a mark that lags by a hundred and fifty thousand records does not keep the store from opening", async () => {
+  const disk = createMemoryDisk();
+  const options = { ...optionsOf(disk), segmentBytes: 8 * 1024 * 1024 };
+  const first = await openStore(options);
+  if (first.kind !== "opened") throw new Error(first.kind);
+  const records = Array.from({ length: 150_000 }, (_, i): LogRecord => {
+    const bytes = new Uint8Array(1);
+    return {
+      kind: "entry",
+      group: 1,
+      entry: { index: i + 1, raftTerm: 1, type: "proposal", bytes },
+    };
+  });
+
+  expect(await first.store.append(records)).toEqual({ kind: "synced" });
+  const again = await openStore({ ...options, disk: disk.crash({ kind: "lose-all" }) });
+
+  expect(again.kind === "opened" && again.store.log(1).lastIndex).toBe(150_000);
+});
+
 async function operationsOf(acts: readonly Act[]): Promise<number> {
   const disk = createMemoryDisk();
   await live(disk, acts, new Map(), 0);
