@@ -176,7 +176,12 @@ export class SegmentWriter {
     assert(!isStuck, "S1: an entry fits into a segment");
 
     const fault = await this.#publish(file, sequence, writer.bytes);
-    if (fault !== undefined) return fault;
+    if (fault !== undefined) {
+      // Its name may come back after a power cut and cut the newest segment off here (S5), so that
+      // one takes nothing more: the next segment makes this one void.
+      this.#isDistrusted = true;
+      return fault;
+    }
     const header = {
       sequence,
       predecessor: this.#end.sequence,

@@ -111,6 +111,25 @@ test("a disk that fills up leaves a whole segment of room, and is used again whe
   expect(again.log(1).lastIndex).toBe(index + 1);
 });
 
+test("a new file whose name could not be synced, or taken back, cuts off nothing acknowledged later", async () => {
+  const disk = createMemoryDisk();
+  const store = await opened(disk);
+  await store.probeSpace();
+  await store.append([entry(1, "x".repeat(2_500))]);
+  disk.refuse("sync-directory", "no-space", 1);
+  const large = await store.append([entry(2, "x".repeat(1_500))]);
+  expect(large).toEqual({ kind: "no-space", synced: 0 });
+
+  expect(await store.append([entry(2, "small")])).toEqual({ kind: "synced" });
+
+  for (let seed = 0n; seed < 20n; seed++) {
+    const again = await opened(disk.crash(randomFate(createPrng(seed))));
+    const loaded = await again.load(1, 2, 2);
+    const bytes = loaded.kind === "loaded" ? loaded.entries[0]!.bytes : undefined;
+    expect(new TextDecoder().decode(bytes), `seed ${seed}`).toBe("small");
+  }
+});
+
 test("a snapshot that finds no room changes nothing and gives back what it took", async () => {
   const disk = createMemoryDisk();
   const store = await opened(disk);
