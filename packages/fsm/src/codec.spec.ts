@@ -138,8 +138,30 @@ describe("damage is found and never thrown", () => {
     ["a command that is none", Uint8Array.of(8, 1, 0x1a, 0)],
     ["a version that is text", Uint8Array.of(10, 1, 1)],
     ["a varint without end", Uint8Array.of(8, 1, 16, 255, 255, 255, 255, 255, 255, 255, 255, 255)],
+    // Acknowledges with a packed list of one byte, whose number goes on in the byte behind the list.
+    [
+      "a list that ends within a number",
+      Uint8Array.of(8, 1, 0x1a, 6, 0x52, 4, 0x1a, 1, 0x80, 0x01),
+    ],
+    [
+      "an anoint that is an evict as well",
+      Uint8Array.of(
+        ...[8, 1, 0x1a, 24, 0x2a, 22, 10, 8, 8, 1, 0x12, 1, 100, 0x1a, 1, 101],
+        ...[0x12, 10, 0x1a, 3, 10, 1, 97, 0x2a, 3, 10, 1, 98],
+      ),
+    ],
   ])("%s", (_, bytes) => {
     expect(decodeEntry(bytes).kind).toBe("damaged");
+  });
+
+  test("a list that is far too long is read, and refused when it is applied", () => {
+    const open = Array.from({ length: 300_000 }, () => 1);
+    const command = { kind: "acknowledge-s1", sessionId: 1n, number: 1, open } as const;
+    const decoded = decodeEntry(encodeEntry({ timeMs: 1, commands: [command] }));
+    expect(decoded).toMatchObject({
+      kind: "entry",
+      entry: { commands: [{ open: { length: 300_000 } }] },
+    });
   });
 
   test("any prefix of an entry is refused, and any other bytes do not throw", () => {

@@ -191,7 +191,7 @@ function readAcknowledgeS1(reader: WireReader): DialectCommand {
   while (nextField(reader)) {
     if (reader.field === 1) sessionId = readFixed64(reader);
     else if (reader.field === 2) number = readNumber(reader);
-    else if (reader.field === 3) open.push(...readPackedNumbers(reader));
+    else if (reader.field === 3) for (const n of readPackedNumbers(reader)) open.push(n);
     else failUnknown(reader, `field ${reader.field} of an acknowledgement`);
   }
   endMessage(reader, outer);

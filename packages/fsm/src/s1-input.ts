@@ -56,6 +56,7 @@ export function readInput(reader: WireReader): ElectionInput | undefined {
   let candidate = "";
   const outer = beginMessage(reader);
   while (nextField(reader)) {
+    if (verb !== undefined) failDamaged(reader, "an input of two verbs");
     verb = VERBS.get(reader.field);
     if (verb === undefined) {
       failUnknown(reader, `input ${reader.field}`);

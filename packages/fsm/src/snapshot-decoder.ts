@@ -83,6 +83,7 @@ function refusedFor(fault: WireFault): Restored {
 function loadChunk(loading: Loading, chunk: Uint8Array): WireFault | undefined {
   const reader = createWireReader(chunk);
   if (loading.isEnded) failDamaged(reader, "a chunk after the end");
+  const countBefore = loading.count;
   let version = 0;
   while (nextField(reader)) {
     if (reader.field === 1) {
@@ -93,11 +94,13 @@ function loadChunk(loading: Loading, chunk: Uint8Array): WireFault | undefined {
   }
   if (version === 0) failDamaged(reader, "a chunk without a version");
   if (!loading.isEnded) hashBytes(loading.hash, chunk);
+  else if (loading.count > countBefore) failDamaged(reader, "a record beside the end");
   return reader.fault;
 }
 
 function loadField(loading: Loading, reader: WireReader): void {
   if (reader.field === 2) {
+    if (loading.isBegun) failDamaged(reader, "a second beginning");
     loading.isBegun = true;
     loadPartition(loading.state, reader);
     return;

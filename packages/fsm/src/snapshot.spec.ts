@@ -138,6 +138,14 @@ test("a snapshot that lost its end, its beginning or a chunk is damaged", () => 
   expect(refusal(restore(chunks.toSpliced(1, 2, chunks[2]!, chunks[1]!)))).toBe("damaged");
 });
 
+test("what stands beside the end of a snapshot, where no hash covers it, is damage", () => {
+  const [whole, end] = [...snapshot(createRichPartition())];
+  expect(refusal(restore([whole!, Uint8Array.of(...end!, 0x32, 8, 99, 0, 0, 0, 0, 0, 0, 0)]))).toBe(
+    "damaged",
+  );
+  expect(refusal(restore([whole!, Uint8Array.of(...end!, 0x12, 0)]))).toBe("damaged");
+});
+
 test("a bit that flips anywhere in a snapshot is found", () => {
   const chunks = [...snapshot(createRichPartition())];
   for (const [i, chunk] of chunks.entries()) {

@@ -99,13 +99,21 @@ export function readPackedNumbers(reader: WireReader): number[] {
   const values: number[] = [];
   const last = openDelimited(reader) + reader.position;
   while (reader.fault === undefined && reader.position < last) values.push(takeVarint(reader));
-  return values;
+  return endList(reader, last, values);
 }
 
 export function readPackedFixed64(reader: WireReader): bigint[] {
   const values: bigint[] = [];
   const last = openDelimited(reader) + reader.position;
   while (reader.fault === undefined && reader.position < last) values.push(takeFixed64(reader));
+  return endList(reader, last, values);
+}
+
+/** A value at the end may have taken bytes that stand behind the list. */
+function endList<T>(reader: WireReader, last: number, values: T[]): T[] {
+  if (reader.fault === undefined && reader.position !== last) {
+    failDamaged(reader, "a list that ends within a value");
+  }
   return values;
 }
 
