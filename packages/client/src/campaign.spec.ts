@@ -126,7 +126,7 @@ test("A10: work that ignores its signal is withdrawn from when the drain is over
   await world.advance(20);
 
   expect(world.server.election("orders")?.list).toHaveLength(0);
-  expect(() => held?.assertHeld()).toThrow(expect.objectContaining({ code: "RESIGNED" }));
+  expect(() => held?.assertHeld()).toThrow(expect.objectContaining({ code: "ABORTED" }));
   finish();
   await serving;
 });

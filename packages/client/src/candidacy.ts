@@ -28,7 +28,7 @@ import {
 } from "./candidacy-machine.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
 import type { CampaignState } from "./election.ts";
-import type { ElectionError } from "./error.ts";
+import { ElectionError } from "./error.ts";
 import { HeldOffice, type OfficeGround } from "./held-office.ts";
 import type { LeaseTimes } from "./leases.ts";
 import type { Runtime } from "./link.ts";
@@ -111,6 +111,8 @@ export class Candidacy implements SessionMember {
   leave(): Promise<void> {
     const left = createDeferred<void>();
     this.#leavings.push(left);
+    const reason: unknown = this.#office?.signal.reason;
+    if (reason instanceof ElectionError) this.#office?.finish(reason);
     this.#finish("resigned");
     this.#step({ kind: "want", want: "out" });
     return left.promise;
@@ -201,7 +203,9 @@ export class Candidacy implements SessionMember {
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
     if (state.place === "outside" && state.inFlight === "none") this.#leaveSession();
-    this.review();
+    // An office once handed out is judged when the lease moves, or when somebody asks.
+    if (this.#office === undefined && state.want === "in") this.review();
+    else this.#showState();
   }
 
   #carryOut(effect: MachineEffect): void {
@@ -321,7 +325,7 @@ export class Candidacy implements SessionMember {
   }
 
   #finish(cause: Cause): void {
-    this.#office?.finish(lossError(cause, this.#label()));
+    if (this.#office?.end === undefined) this.#office?.finish(lossError(cause, this.#label()));
     this.#office = undefined;
   }
 

@@ -31,7 +31,7 @@ export interface Leadership extends AsyncDisposable {
    * Returns the fence if the office is held for `marginMs` more (default 0), else throws. Compares
    * clocks and needs no timer, so it is right after a blocked loop, a SIGSTOP or a machine's sleep.
    *
-   * @throws ElectionError EXPIRED, EVICTED, SUPERSEDED, RESIGNED, LOST or CLOSED when it is over;
+   * @throws ElectionError EXPIRED, EVICTED, SUPERSEDED, LOST, RESIGNED, ABORTED or CLOSED when over;
    *   SUSPENDED (retryable) while the server has still to confirm it, or when the margin is not left.
    */
   assertHeld(marginMs?: number): Fence;
