@@ -2,8 +2,8 @@
 /**
  * Which primitives a session of S0 or S1 has created and not closed.
  *
- * A binding names one creation: when the primitive is deleted and created again by another, the old
- * binding leads nowhere.
+ * A binding names one creation: it goes when the primitive is deleted, and whoever creates that again
+ * binds itself and nobody else.
  */
 
 import { assert } from "@conclave/base";
@@ -15,14 +15,15 @@ import type { Election, Session } from "./records.ts";
 export function bind(state: PartitionState, session: Session, election: Election): void {
   if (isBound(session, election)) return;
   session.bound.set(election.createdIndex, election.key);
-  election.bindings += 1;
+  election.boundBy ??= new Set();
+  election.boundBy.add(session);
   noteIdleness(state, election);
 }
 
 export function unbind(state: PartitionState, session: Session, election: Election): void {
   if (!session.bound.delete(election.createdIndex)) return;
-  election.bindings -= 1;
-  assert(election.bindings >= 0, "E14: as many bindings are counted as sessions hold");
+  const wasKnown = election.boundBy?.delete(session);
+  assert(wasKnown === true, "E14: an election knows the sessions that have created it");
   noteIdleness(state, election);
 }
 

@@ -85,7 +85,7 @@ function execute(turn: Turn, session: Session, call: DialectCall): DialectDone |
     case "close":
       return close(turn, session, election, call);
     case "delete":
-      return remove(turn, session, election);
+      return remove(turn, election);
     case "restore":
       return restoreLatch(turn, operation);
     default:
@@ -138,9 +138,8 @@ function close(
   return dialectDone(turn, election, left.length > 0);
 }
 
-function remove(turn: Turn, session: Session, election: Election | undefined): DialectDone {
+function remove(turn: Turn, election: Election | undefined): DialectDone {
   if (election === undefined) return dialectDone(turn, undefined, false);
-  session.bound.delete(election.createdIndex);
   deleteElection(turn, election, "");
   return dialectDone(turn, undefined, true);
 }

@@ -277,6 +277,19 @@ describe("S0 sessions, numbers and streams", () => {
   });
 });
 
+test("a session keeps no trace of primitives that it created and others deleted", () => {
+  const driver = createDriver();
+  driver.run(open(1n), open(2n));
+  for (let i = 0; i < 20; i++) {
+    const of = key(`e${i % 3}`);
+    driver.run(call(1n, { kind: "create", key: of }), call(2n, { kind: "create", key: of }));
+    driver.run(call(2n, { kind: "delete", key: of }));
+  }
+
+  expect(driver.state.sessions.get(1n)!.bound.size).toBe(0);
+  expect(driver.state.sessions.get(2n)!.bound.size).toBe(0);
+});
+
 describe("S1 numbers and primitives", () => {
   function s1Client(): {
     driver: Driver;

@@ -39,7 +39,7 @@ export function createElection(origin: ElectionOrigin): Election {
     queue: [],
     byName: undefined,
     metadataBytes: 0,
-    bindings: 0,
+    boundBy: undefined,
     idleIndex: 0n,
     streams: [],
     termView: undefined,

@@ -9,10 +9,13 @@
 import type { PartitionState } from "./partition.ts";
 import type { Election } from "./records.ts";
 
+export function isIdle(election: Election): boolean {
+  return election.queue.length === 0 && (election.boundBy?.size ?? 0) === 0;
+}
+
 /** To be called whenever a list or a binding has changed. */
 export function noteIdleness(state: PartitionState, election: Election): void {
-  const isIdle = election.queue.length === 0 && election.bindings === 0;
-  if (!isIdle) {
+  if (!isIdle(election)) {
     if (election.idleIndex !== 0n) {
       election.idleIndex = 0n;
       state.idle.delete(election);

@@ -9,6 +9,7 @@
 import { assert } from "@conclave/base";
 import { boundElections } from "./binding.ts";
 import { findCandidacy, metadataBytes } from "./election.ts";
+import { isIdle } from "./idleness.ts";
 import { keyText } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Election, EventStream, Session } from "./records.ts";
@@ -16,25 +17,27 @@ import { textsFrom } from "./sorted-texts.ts";
 
 /** Stops the program where a rule does not hold. */
 export function assertPartitionValid(state: PartitionState): void {
-  const bindings = new Map<Election, number>();
+  let bindings = 0;
   let candidacies = 0;
   for (const [id, session] of state.sessions) {
     assert(session.id === id, "E7: a session is found under its own id");
     assert(!state.endedSessions.has(id), "E8: a session that ended never comes back");
     assertSessionValid(state, session);
     candidacies += session.candidacies.size;
+    bindings += session.bound.size;
     for (const election of boundElections(state, session)) {
-      bindings.set(election, (bindings.get(election) ?? 0) + 1);
+      const isKnown = election.boundBy?.has(session) === true;
+      assert(isKnown, "E14: an election knows the sessions that have created it");
     }
   }
   let queued = 0;
   for (const [text, election] of state.elections) {
     assert(text === election.text, "E15: an election is found under its own key");
     assertElectionValid(state, election);
-    const counted = bindings.get(election) ?? 0;
-    assert(election.bindings === counted, "E14: as many bindings are counted as sessions hold");
     queued += election.queue.length;
+    bindings -= election.boundBy?.size ?? 0;
   }
+  assert(bindings === 0, "E14: sessions are bound to elections that exist, and to no others");
   assert(queued === candidacies, "E7: sessions and elections agree on who is a candidate");
   assertDirectoryValid(state);
   assertBounded(state);
@@ -117,8 +120,7 @@ function assertDirectoryValid(state: PartitionState): void {
     idleIndex = election.idleIndex;
   }
   for (const election of state.elections.values()) {
-    const isIdle = election.queue.length === 0 && election.bindings === 0;
-    assert(state.idle.has(election) === isIdle, "E16: idle is vacant and unbound");
+    assert(state.idle.has(election) === isIdle(election), "E16: idle is vacant and unbound");
     assert(keyText(election.key) === election.text, "E15: an election is found under its own key");
   }
 }

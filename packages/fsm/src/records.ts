@@ -29,8 +29,8 @@ export interface Election {
   /** Present only while the queue is long. */
   byName: Map<string, Candidacy> | undefined;
   metadataBytes: number;
-  /** How many sessions of S0 and S1 have created and not closed it; such a one is never folded. */
-  bindings: number;
+  /** The sessions that have created and not closed it; absent for none. Such a one is never folded. */
+  boundBy: Set<Session> | undefined;
   /** The `index` since which it has been vacant and unbound. */
   idleIndex: bigint;
   /** S0 event streams that follow it, in the order in which they were opened. */

@@ -28,7 +28,7 @@ export function restoreCluster(state: PartitionState): void {
   const elections = [...state.elections.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
   for (const election of elections) {
     removeCandidacies(election, () => true);
-    election.bindings = 0;
+    election.boundBy = undefined;
     election.streams.length = 0;
     election.term += RESTORE_LEAD;
     state.revision += 1n;

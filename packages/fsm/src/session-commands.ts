@@ -146,7 +146,7 @@ function endTogether(turn: Turn, ending: ReadonlyMap<Session, EndCause>): void {
     for (const stream of session.streams.values()) closeStream(turn, stream);
     for (const candidacy of session.candidacies) touched.add(candidacy.election);
     for (const election of boundElections(state, session)) {
-      election.bindings -= 1;
+      election.boundBy?.delete(session);
       touched.add(election);
     }
     session.bound.clear();

@@ -6,6 +6,7 @@
 
 import { boundElections } from "./binding.ts";
 import { appendCandidacy, createElection } from "./election.ts";
+import { isIdle } from "./idleness.ts";
 import { keyText } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Election, EventStream, Session } from "./records.ts";
@@ -25,7 +26,13 @@ export function linkRecords(state: PartitionState, records: RestoredRecords): bo
   }
   for (const record of records.elections) if (!linkElection(state, record)) return false;
   for (const { session, streams } of records.sessions) {
-    for (const election of boundElections(state, session)) election.bindings += 1;
+    let bound = 0;
+    for (const election of boundElections(state, session)) {
+      election.boundBy ??= new Set();
+      election.boundBy.add(session);
+      bound += 1;
+    }
+    if (bound !== session.bound.size) return false;
     for (const stream of streams) if (!linkStream(state, session, stream)) return false;
   }
   for (const election of state.elections.values()) {
@@ -82,9 +89,7 @@ function linkStream(state: PartitionState, session: Session, record: StreamRecor
 
 /** Those that became idle by one command stand in the order of their keys, as they then did. */
 function restoreIdle(state: PartitionState): void {
-  const idle = [...state.elections.values()].filter(
-    (election) => election.queue.length === 0 && election.bindings === 0,
-  );
+  const idle = [...state.elections.values()].filter(isIdle);
   for (const election of idle.sort(byIdleness)) state.idle.add(election);
 }
 
