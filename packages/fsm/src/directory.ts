@@ -12,6 +12,7 @@ import { closeStream } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
 import { keyText, type PrimitiveKey } from "./key.ts";
 import { settle } from "./office.ts";
+import { takeOldest } from "./oldest.ts";
 import type { PartitionState, Tombstone } from "./partition.ts";
 import type { Election } from "./records.ts";
 import type { Refused } from "./reply.ts";
@@ -62,7 +63,7 @@ export function deleteElection(turn: Turn, election: Election, reason: string): 
 
 /** Makes room: the election that has been vacant for longest becomes a tombstone. No one is told. */
 function foldOne(state: PartitionState): void {
-  const [oldest] = state.idle;
+  const oldest = takeOldest(state.idle);
   if (oldest !== undefined) bury(state, oldest, oldest.isLed);
 }
 
@@ -81,8 +82,7 @@ function addTombstone(state: PartitionState, text: string, tombstone: Tombstone)
   assert(!state.tombstones.has(text), "E6: a name has an election or a tombstone, never both");
   state.tombstones.set(text, tombstone);
   if (state.tombstones.size <= state.limits.tombstonesMax) return;
-  const [oldest] = state.tombstones;
+  const oldest = takeOldest(state.tombstones);
   assert(oldest !== undefined, "E6: an overfull set of tombstones has an oldest");
-  state.tombstones.delete(oldest[0]);
-  if (oldest[1].term > state.termFloor) state.termFloor = oldest[1].term;
+  if (oldest.term > state.termFloor) state.termFloor = oldest.term;
 }

@@ -4,6 +4,7 @@
  * a command without a session idempotent (semantics A3).
  */
 
+import { takeOldest } from "./oldest.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Reply } from "./reply.ts";
 import { refused } from "./turn.ts";
@@ -20,8 +21,7 @@ export function answerOnce(
     const reply = execute();
     state.requestReplies.set(id, { content, reply });
     if (state.requestReplies.size > state.limits.requestRepliesMax) {
-      const [oldest] = state.requestReplies.keys();
-      if (oldest !== undefined) state.requestReplies.delete(oldest);
+      takeOldest(state.requestReplies);
     }
     return reply;
   }

@@ -23,6 +23,7 @@ import { closeStream } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
 import type { Limits } from "./limits.ts";
 import { settle } from "./office.ts";
+import { takeOldest } from "./oldest.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Candidacy, Election, Session } from "./records.ts";
 import type { Refused, Reply } from "./reply.ts";
@@ -188,7 +189,5 @@ function changeCause(end: EndCause, isLeader: boolean): Cause {
 
 function rememberEnded(state: PartitionState, id: SessionId): void {
   state.endedSessions.add(id);
-  if (state.endedSessions.size <= state.limits.endedSessionsMax) return;
-  const [oldest] = state.endedSessions;
-  if (oldest !== undefined) state.endedSessions.delete(oldest);
+  if (state.endedSessions.size > state.limits.endedSessionsMax) takeOldest(state.endedSessions);
 }
