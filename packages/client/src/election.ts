@@ -51,7 +51,7 @@ export interface ReadOptions {
 
 export interface AdminOptions {
   /** Refused with CONFLICT unless the election is at this revision. */
-  readonly ifRevision?: bigint;
+  readonly revision?: bigint;
   /** Kept with the change and shown to watchers; at most 256 bytes. */
   readonly reason?: string;
   /** Makes a retry idempotent across calls and processes. Default: random, for this call's retries. */

@@ -27,7 +27,7 @@ export type ElectionErrorCode =
   | "GAP"
   /** No such election or candidate. */
   | "NOT_FOUND"
-  /** `ifRevision` did not match, or a `requestId` was used with other content. */
+  /** The `revision` asked for did not match, or a `requestId` was used with other content. */
   | "CONFLICT"
   /** An argument is out of its bounds; the message names it. */
   | "INVALID"

@@ -33,11 +33,11 @@ test("B2: of two operators that saw the same revision, one succeeds", async () =
   const orders = client.election("orders");
   for (const candidate of ["a", "b", "c"]) void orders.campaign({ candidate }).catch(() => {});
   await world.settle();
-  const { revision: ifRevision } = await orders.get();
+  const { revision: revision } = await orders.get();
 
   const outcomes = await Promise.allSettled([
-    orders.admin.anoint("b", { ifRevision }),
-    orders.admin.anoint("c", { ifRevision }),
+    orders.admin.anoint("b", { revision }),
+    orders.admin.anoint("c", { revision }),
   ]);
 
   expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);

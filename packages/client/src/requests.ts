@@ -149,7 +149,7 @@ interface AdminFields {
 
 function wireOptions({ runtime }: RequestContext, options: AdminOptions): WireAdminOptions {
   return create(AdminOptionsSchema, {
-    ifRevision: options.ifRevision ?? 0n,
+    ifRevision: options.revision ?? 0n,
     reason: options.reason ?? "",
     requestId: options.requestId ?? runtime.drawSessionId().toString(16),
   });

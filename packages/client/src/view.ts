@@ -14,7 +14,7 @@ export interface Candidate {
 
 export interface View {
   readonly election: string;
-  /** The revision of the last change of this election: what `ifRevision` compares with. */
+  /** The revision of the last change of this election: what `revision` of an operator's verb compares with. */
   readonly revision: bigint;
   /** The fencing number: rises by one with each taking of office, never falls, is never reused. */
   readonly term: bigint;

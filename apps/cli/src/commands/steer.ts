@@ -59,7 +59,7 @@ function addVerb(verb: Verb, program: Command, context: CliContext): void {
     const view = await withClient(options, context, (client) =>
       client.election(name).admin[verb](candidate, {
         ...(reason === undefined ? {} : { reason }),
-        ...(ifRevision === undefined ? {} : { ifRevision }),
+        ...(ifRevision === undefined ? {} : { revision: ifRevision }),
         ...(requestId === undefined ? {} : { requestId }),
       }),
     );
