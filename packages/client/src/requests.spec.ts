@@ -33,7 +33,7 @@ test("B2: of two operators that saw the same revision, one succeeds", async () =
   const orders = client.election("orders");
   for (const candidate of ["a", "b", "c"]) void orders.campaign({ candidate }).catch(() => {});
   await world.settle();
-  const { revision: revision } = await orders.get();
+  const { revision } = await orders.get();
 
   const outcomes = await Promise.allSettled([
     orders.admin.anoint("b", { revision }),
