@@ -90,6 +90,7 @@ export class Mark {
   /** A write or sync of this file failed: it is replaced before anything is said to be settled. */
   #isDistrusted = false;
   #writing: Promise<void> | undefined;
+  #settling: Promise<void> = Promise.resolve();
 
   constructor(disk: Disk, clusterId: Uint8Array, file: DiskFile, content: MarkContent) {
     this.#disk = disk;
@@ -106,8 +107,23 @@ export class Mark {
     this.#writing ??= this.#write();
   }
 
-  /** Makes one slot of each kind say the same, durably. Called when the log goes idle, and before closing. */
-  async settle(): Promise<void> {
+  /**
+   * Makes one slot of each kind say the same, durably. Called when the log goes idle, and before
+   * closing. One call at a time does so: two that overlapped would have both settled slots, or the
+   * file that replaces this one, in the air at once.
+   */
+  settle(): Promise<void> {
+    this.#settling = this.#settling.then(() => this.#settle());
+    return this.#settling;
+  }
+
+  async close(): Promise<void> {
+    await this.#settling;
+    await this.#writing;
+    await this.#file.close();
+  }
+
+  async #settle(): Promise<void> {
     if (this.#isSettled) return;
     await this.#writing;
     const content = this.#content;
@@ -123,11 +139,6 @@ export class Mark {
     const synced = await this.#file.datasync();
     if (synced.kind === "fault") return this.#replace(content);
     this.#isSettled = content === this.#content;
-  }
-
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#file.close();
   }
 
   async #write(): Promise<void> {
