@@ -52,7 +52,11 @@ export function settle(
     election.sinceMs = state.timeMs;
   }
   assert(election.term >= termBefore, "E3: a term never falls");
-  assert(!takesOffice || election.term > termBefore, "E3: taking office is a term of its own");
+  const risen = election.term - (isTermRestored ? difference.restoredTerm! : termBefore);
+  assert(
+    risen === (takesOffice ? 1n : 0n),
+    "E3: a term rises by one with a new holder, else never",
+  );
   assert(leader === undefined || election.term > 0n, "E4: a leader has a term");
   const isOfficeChanged = takesOffice || leader === undefined || isTermRestored;
   if (isOfficeChanged) {
