@@ -9,6 +9,7 @@ import { decodeEntry, LEVEL_MAX } from "./entry-decoder.ts";
 import { encodeEntry } from "./entry-encoder.ts";
 import { snapshot } from "./snapshot-encoder.ts";
 import { createDriver, enter, KEY, open } from "./spec/driver.ts";
+import { randomRuns } from "./spec/random-runs.ts";
 import { createRichPartition, EVERY_COMMAND } from "./spec/rich-partition.ts";
 import { createWireReader, nextField, readBigint, readNumber, readText } from "./wire-reader.ts";
 import {
@@ -177,7 +178,7 @@ describe("damage is found and never thrown", () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(["entry", "unknown", "damaged"]).toContain(decodeEntry(bytes).kind);
       }),
-      { numRuns: 3_000 },
+      randomRuns(3_000),
     );
   });
 });
@@ -206,7 +207,7 @@ test("numbers, integers and text of every length are read back as they were", ()
         expect(reader.fault).toBeUndefined();
       },
     ),
-    { numRuns: 1_000 },
+    randomRuns(1_000),
   );
 });
 

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { listKeys, sessionOf, viewOf } from "./read.ts";
 import { addText, createSortedTexts, removeText, textsFrom } from "./sorted-texts.ts";
 import { createDriver, type Driver, enter, KEY, key, open, remove } from "./spec/driver.ts";
+import { randomRuns } from "./spec/random-runs.ts";
 
 function withNames(names: readonly string[]): Driver {
   const driver = createDriver();
@@ -85,7 +86,7 @@ test("sorted texts hold what a sorted array holds, in its order, through splits 
       const from = `t${start}`;
       expect([...textsFrom(set, from)]).toEqual(expected.filter((text) => text >= from));
     }),
-    { numRuns: 20 },
+    randomRuns(20),
   );
 });
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The dumb twin: semantics A1 as plainly as it reads. Lists are copied, nothing is indexed. */
+/** The dumb twin: semantics A1 as plainly as it reads. Lists are copied, nothing is ever forgotten. */
 import type { Command } from "../command.ts";
-import type { DialectOperation } from "../dialect-command.ts";
 import { keyText } from "../key.ts";
 
 type List = readonly { readonly name: string; readonly session: bigint }[];
@@ -9,7 +8,6 @@ type Own = Command & { readonly kind: "enter" | "withdraw" | "update-metadata" }
 
 export class NaivePartition {
   readonly lists: Map<string, List> = new Map();
-  /** Never forgets a name, so no term can be issued twice. */
   readonly terms: Map<string, bigint> = new Map();
   readonly sessions: Map<bigint, "open" | "ended"> = new Map();
   readonly answered: Map<string, string> = new Map();
@@ -26,7 +24,7 @@ export class NaivePartition {
       return "session-opened";
     }
     if (command.kind === "close-session" || command.kind === "expire-sessions") {
-      if (endsOf(command).some((id) => this.sessions.get(id) === "open")) this.end(rest);
+      if (this.endedBy(command).length > 0) this.end(rest.flatMap((c) => this.endedBy(c)));
       return command.kind === "close-session" ? "session-closed" : "sessions-expired";
     }
     if (command.kind === "delete") {
@@ -34,28 +32,25 @@ export class NaivePartition {
       this.revision += 1;
       return "done";
     }
-    if (command.kind === "dialect-call") {
-      const problem = this.problemOf(command.sessionId);
-      return problem ?? this.call(command.sessionId, command.operation);
-    }
-    if ("id" in command) return this.problemOf(command.id.sessionId) ?? this.once(command);
+    const caller = "id" in command ? command.id : "operation" in command && command;
+    const known = caller ? (this.sessions.get(caller.sessionId) ?? "unknown") : "open";
+    if (known !== "open") return `session_${known}`;
+    if ("id" in command) return this.once(command);
+    if ("operation" in command) return this.call(command);
     if (!("key" in command)) throw new Error(`the twin does not know ${command.kind}`);
-    return this.steer(command.kind, keyText(command.key), command.candidate);
+    return this.move(command.kind, keyText(command.key), command.candidate, 0n);
   }
 
-  private problemOf(session: bigint): string | undefined {
-    const known = this.sessions.get(session);
-    return known === "open" ? undefined : `session_${known ?? "unknown"}`;
+  private endedBy(command: Command): bigint[] {
+    const named = command.kind === "close-session" ? [command] : [];
+    const all = command.kind === "expire-sessions" ? command.sessions : named;
+    return all.map((s) => s.sessionId).filter((id) => this.sessions.get(id) === "open");
   }
 
-  private end(rest: readonly Command[]): void {
-    const open = rest.flatMap(endsOf).filter((id) => this.sessions.get(id) === "open");
-    for (const id of open) this.sessions.set(id, "ended");
-    for (const [text, list] of this.lists)
-      this.put(
-        text,
-        list.filter((p) => !open.includes(p.session)),
-      );
+  private end(ids: readonly bigint[]): void {
+    for (const id of ids) this.sessions.set(id, "ended");
+    const stays = (p: List[number]): boolean => !ids.includes(p.session);
+    for (const [text, list] of this.lists) this.put(text, list.filter(stays));
   }
 
   private once(command: Own): string {
@@ -67,63 +62,39 @@ export class NaivePartition {
   }
 
   private own(command: Own, text: string, session: bigint): string {
-    const list = this.lists.get(text);
-    const place = list?.find((p) => p.name === command.candidate);
-    const isOthers = place !== undefined && place.session !== session;
+    const place = this.lists.get(text)?.find((p) => p.name === command.candidate);
     const isTaken = command.kind === "enter" && command.takeover;
-    if (isOthers && !isTaken) return "held_by_another_session";
-    if (command.kind === "enter") return this.enter(text, command.candidate, session);
-    if (list === undefined) return "no_such_election";
-    if (place === undefined) return "not_a_candidate";
-    if (command.kind === "update-metadata") return "done unchanged";
-    return this.put(
-      text,
-      list.filter((p) => p !== place),
-    );
+    if (place && place.session !== session && !isTaken) return "held_by_another_session";
+    return this.move(command.kind, text, command.candidate, session);
   }
 
-  private call(session: bigint, operation: DialectOperation): string {
-    const text = keyText(operation.key);
+  private call({ operation, sessionId }: Command & { kind: "dialect-call" }): string {
     if (!("candidate" in operation)) throw new Error(`the twin does not know ${operation.kind}`);
-    if (operation.kind === "enter") return this.enter(text, operation.candidate, session);
-    const verb = operation.kind === "withdraw" ? "evict" : operation.kind;
-    const answer = this.steer(verb, text, operation.candidate);
+    const text = keyText(operation.key);
+    const answer = this.move(operation.kind, text, operation.candidate, sessionId);
     return answer.startsWith("done") ? answer : "done unchanged";
   }
 
-  private enter(text: string, name: string, session: bigint): string {
+  private move(verb: string, text: string, name: string, session: bigint): string {
     const list = this.lists.get(text) ?? [];
-    if (!list.some((p) => p.name === name)) return this.put(text, [...list, { name, session }]);
-    return this.put(
-      text,
-      list.map((p) => (p.name === name ? { name, session } : p)),
-    );
-  }
-
-  private steer(verb: string, text: string, name: string): string {
-    const list = this.lists.get(text);
-    const at = list?.findIndex((p) => p.name === name) ?? -1;
-    if (list === undefined || at < 0) return list ? "not_a_candidate" : "no_such_election";
-    const others = list.toSpliced(at, 1);
-    const goal = { anoint: 0, promote: Math.max(at - 1, 0), demote: at + 1 }[verb];
-    return this.put(text, goal === undefined ? others : others.toSpliced(goal, 0, list[at]!));
+    const found = list.findIndex((p) => p.name === name);
+    const at = found < 0 ? list.length : found;
+    if (verb === "enter") return this.put(text, list.toSpliced(at, 1, { name, session }));
+    if (found < 0) return this.lists.has(text) ? "not_a_candidate" : "no_such_election";
+    if (verb === "withdraw" || verb === "evict") return this.put(text, list.toSpliced(at, 1));
+    const goal = { anoint: 0, promote: Math.max(at - 1, 0), demote: at + 1 }[verb] ?? at;
+    return this.put(text, list.toSpliced(at, 1).toSpliced(goal, 0, list[at]!));
   }
 
   /** The only place where a term rises: when the first of the list is another than before. */
   private put(text: string, list: List): string {
     const before = this.lists.get(text) ?? [];
-    if (list.length > 0 || this.lists.has(text)) this.lists.set(text, list);
+    this.lists.set(text, list);
     const [now, then] = [list[0], before[0]];
     const isTaken = now && (now.name !== then?.name || now.session !== then.session);
     if (isTaken) this.terms.set(text, (this.terms.get(text) ?? 0n) + 1n);
-    const isSeen = list.map((p) => p.name).join() !== before.map((p) => p.name).join();
-    if (!isSeen && !isTaken) return "done unchanged";
-    this.revision += 1;
-    return "done";
+    const isSeen = isTaken || list.map((p) => p.name).join() !== before.map((p) => p.name).join();
+    if (isSeen) this.revision += 1;
+    return isSeen ? "done" : "done unchanged";
   }
-}
-
-function endsOf(command: Command): bigint[] {
-  if (command.kind === "close-session") return [command.sessionId];
-  return command.kind === "expire-sessions" ? command.sessions.map((s) => s.sessionId) : [];
 }
