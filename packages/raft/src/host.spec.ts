@@ -131,6 +131,22 @@ test("proposals above the bound of uncommitted entries are refused, not queued",
   ]);
 });
 
+test("a log file that fills up, and is followed by the next, refuses no proposal meanwhile", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk({ sync: { clock, durationMs: 5 } });
+  const limits = { segmentBytes: 4096, entryBytesMax: 1024 };
+  const { members } = await started(disk, 1, limits, undefined, clock);
+  const outcomes: Promise<{ readonly kind: string }>[] = [];
+
+  for (let i = 0; i < 60; i++) {
+    outcomes.push(members[0]!.group.propose(bytesOf("x".repeat(100))));
+    await advance(clock, 2);
+  }
+  await advance(clock, 100);
+
+  expect((await Promise.all(outcomes)).filter(({ kind }) => kind !== "applied")).toEqual([]);
+});
+
 test("a read is confirmed at the commit index, while a sync stands still", async () => {
   const clock = createManualClock();
   const disk = createMemoryDisk({ sync: { clock, durationMs: 10_000 } });

@@ -58,6 +58,8 @@ export class SegmentWriter {
   #highestSequence: number;
   /** The newest segment takes nothing more: a write or sync of it has failed. */
   #isDistrusted = false;
+  /** The spare has been taken and is no segment yet: its room is there all the while. */
+  #isBeginning = false;
 
   constructor(options: SegmentWriterOptions, found: Found, spare: SpareSegment) {
     this.#options = options;
@@ -70,9 +72,10 @@ export class SegmentWriter {
 
   get roomBytes(): number {
     const newest = this.#segments.at(-1);
-    const here = newest === undefined || this.#isDistrusted ? 0 : newest.capacity - this.#end.end;
-    const next = this.#spare.roomBytes === 0 ? 0 : this.#spare.roomBytes - this.#overheadBytes();
-    return here + Math.max(0, next);
+    const isClosed = newest === undefined || this.#isDistrusted || this.#isBeginning;
+    const here = isClosed ? 0 : newest.capacity - this.#end.end;
+    const next = this.#isBeginning ? this.#options.segmentBytes : this.#spare.roomBytes;
+    return here + Math.max(0, next - this.#overheadBytes());
   }
 
   segment(sequence: number): Segment {
@@ -93,6 +96,7 @@ export class SegmentWriter {
       const step: Step = mustBegin
         ? await this.#begin(records, from)
         : await this.#extend(records, from);
+      this.#isBeginning = false;
       if (step.kind === "synced") {
         onSynced(from, step.positions, this.#end);
         from += step.positions.length;
@@ -160,9 +164,11 @@ export class SegmentWriter {
   }
 
   async #begin(records: readonly LogRecord[], from: number): Promise<Step> {
+    this.#isBeginning = this.#spare.roomBytes > 0;
     const taken = await this.#spare.take();
     if (taken.kind === "fault") return taken;
     const file = taken.value;
+    this.#isBeginning = true;
     // A number is used once, even if the segment is given up, so that no name is ever ambiguous.
     this.#highestSequence += 1;
     const sequence = this.#highestSequence;
