@@ -246,6 +246,17 @@ test("a start is refused by name: locked, foreign groups, damaged", async () => 
   expect(await newHost(disk, 2).host.start()).toMatchObject({ reason: "damaged" });
 });
 
+test("a host that is stopped while it starts is stopped when both have ended", async () => {
+  const disk = createMemoryDisk();
+  const { host } = newHost(disk, 1);
+  const starting = host.start();
+
+  await host.stop();
+
+  expect(await starting).toEqual({ kind: "started" });
+  expect((await newHost(disk, 1).host.start()).kind).toBe("started");
+});
+
 test("stop finishes what was proposed, leaves no timer, and gives the directory back", async () => {
   const clock = createManualClock();
   const disk = createMemoryDisk();

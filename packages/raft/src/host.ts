@@ -117,6 +117,7 @@ class RaftHost implements Host, GroupServices {
   readonly #queue = new WriteQueue();
   #awake = new Set<LoopMember>();
   #store: LogStore | undefined;
+  #starting: Promise<StartOutcome> | undefined;
   #phase: "new" | "running" | "stopping" | "stopped" = "new";
   #isTurnDue = false;
   #writing: Promise<void> | undefined;
@@ -143,8 +144,13 @@ class RaftHost implements Host, GroupServices {
     return group;
   }
 
-  async start(): Promise<StartOutcome> {
-    assert(this.#phase === "new", "a host is started once");
+  start(): Promise<StartOutcome> {
+    assert(this.#phase === "new" && this.#starting === undefined, "a host is started once");
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<StartOutcome> {
     const { disk, clusterId } = this.#options;
     const { segmentBytes, recoveryCacheBytesMax } = this.limits;
     const opened = await openStore({ disk, clusterId, segmentBytes, recoveryCacheBytesMax });
@@ -167,6 +173,7 @@ class RaftHost implements Host, GroupServices {
   }
 
   async stop(): Promise<void> {
+    await this.#starting;
     if (this.#phase === "new") this.#phase = "stopped";
     if (this.#phase === "running") this.#phase = "stopping";
     while (this.#isTurnDue || this.#writing !== undefined) await (this.#writing ?? nextTurn());
