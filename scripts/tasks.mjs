@@ -40,7 +40,7 @@ export async function runTask(name, args) {
 
 /** @param {Environment} env */
 async function build(env) {
-  return runQuietly("building", "turbo", ["run", "build", "--output-logs=errors-only"], env);
+  return runQuietly("building", "turbo", ["run", "//#build", "--output-logs=errors-only"], env);
 }
 
 /** @type {typeof TASKS["start"]} */

@@ -77,7 +77,11 @@ function stepsIn(folder, env) {
     };
   const image = "packages/api/testdata/base.binpb";
   return [
-    { name: "build", after: [], run: tool("turbo", "run", "build", "--output-logs=errors-only") },
+    {
+      name: "build",
+      after: [],
+      run: tool("turbo", "run", "//#build", "--output-logs=errors-only"),
+    },
     { name: "lint", after: [], run: tool("biome", "ci", "--colors=off", "--error-on-warnings") },
     { name: "spec-types", after: [], run: tool("tsc", "-p", "tsconfig.test.json") },
     { name: "script-types", after: [], run: tool("tsc", "-p", "scripts/tsconfig.json") },

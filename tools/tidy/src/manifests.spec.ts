@@ -64,4 +64,18 @@ describe("the references of a package's compiler", () => {
     expect(refusals([], base)).toEqual(["does not refer to packages/base"]);
     expect(refusals(["../base"], {})).toEqual(["refers to @conclave/base, which is no dependency"]);
   });
+
+  it("leave no package out of the root's build", () => {
+    const tree = (paths: readonly string[]): Map<string, string> =>
+      new Map([
+        ["tsconfig.json", JSON.stringify({ references: paths.map((path) => ({ path })) })],
+        ["packages/base/package.json", JSON.stringify({ name: "@conclave/base" })],
+        ["packages/base/tsconfig.json", "{}"],
+      ]);
+
+    expect(checkReferences(tree(["packages/base"]))).toEqual([]);
+    expect(checkReferences(tree([])).map(({ message }) => message)).toEqual([
+      "does not refer to packages/base",
+    ]);
+  });
 });

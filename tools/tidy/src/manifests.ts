@@ -33,14 +33,18 @@ export function checkOneVersion(tree: Tree): readonly Violation[] {
 }
 
 /**
- * What a package's tsconfig.json refers to is what its manifest depends on. The compiler builds along
- * the one, turbo along the other; where they differ, two compilers write one `dist` at a time.
+ * What a package's tsconfig.json refers to is what its manifest depends on, and the root's refers to every
+ * package: the build goes along the references, and what they leave out is never built or checked.
  */
 export function checkReferences(tree: Tree): readonly Violation[] {
   const packages = listPackages(tree);
   const violations: Violation[] = [];
+  const root = tree.get("tsconfig.json");
   for (const { folder, manifest } of packages) {
     const path = `${folder}/tsconfig.json`;
+    if (root !== undefined && tree.has(path) && !root.includes(`"${folder}"`)) {
+      violations.push({ path: "tsconfig.json", line: 1, message: `does not refer to ${folder}` });
+    }
     const text = tree.get(path);
     if (text === undefined) continue;
     const config = JSON.parse(text) as { readonly references?: readonly { path: string }[] };
