@@ -27,6 +27,17 @@ test("after a failed sync the records are acknowledged only from a new file, and
   expect(again.log(1).lastIndex).toBe(2);
 });
 
+test("a sync that fails for want of room has lost its pages like any other: a new file takes them", async () => {
+  const disk = createMemoryDisk();
+  const store = await opened(disk);
+  await store.probeSpace();
+  disk.refuse("datasync", "no-space", 1);
+
+  expect(await store.append([entry(1, "a")])).toEqual({ kind: "synced" });
+
+  expect(store.log(1).positionOf(1).segment).toBe(2);
+});
+
 test("what a failed sync dropped and reads still show is not believed by the next process", async () => {
   const disk = createMemoryDisk();
   const store = await opened(disk);
