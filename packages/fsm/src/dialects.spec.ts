@@ -209,6 +209,23 @@ describe("S0 sessions, numbers and streams", () => {
     expect(stateHash(restored.state)).toBe(stateHash(driver.state));
   });
 
+  test("H: after a snapshot the streams of an election are told in the order in which they opened", () => {
+    const driver = createDriver();
+    const openS0: Command = { kind: "open-indexed-session", dialect: "s0", ttlMs: 10_000 };
+    driver.run(openS0, openS0, open(9n));
+    for (const id of [2n, 1n]) {
+      driver.run(call(id, { kind: "create", key: KEY }, { kind: "strict", number: 1 }));
+      driver.run(call(id, { kind: "events", key: KEY }, { kind: "strict", number: 2 }));
+    }
+    const restored = restore(snapshot(driver.state));
+    if (restored.kind !== "restored") throw new Error(restored.detail);
+
+    const entry = { timeMs: 1, commands: [enter("a", 9n)] };
+    const { streamMessages: told } = apply(restored.state, entry);
+
+    expect(told.map((message) => message.sessionId)).toEqual([2n, 1n]);
+  });
+
   test("KeepAlive trims what is listed and closes a stream that is not", () => {
     const { driver, ask } = s0Clients();
     ask(1n, { kind: "create", key: KEY });
