@@ -257,6 +257,15 @@ test("a host that is stopped while it starts is stopped when both have ended", a
   expect((await newHost(disk, 1).host.start()).kind).toBe("started");
 });
 
+test("refused proposals take no room from later ones", async () => {
+  const limits = { segmentBytes: 8192, entryBytesMax: 2048 };
+  const { group } = (await started(createMemoryDisk(), 1, limits)).members[0]!;
+  const large = new Uint8Array(2_000);
+  for (let i = 0; i < 20; i++) await group.propose(large, { raftTerm: 7 });
+
+  expect((await group.propose(large)).kind).toBe("applied");
+});
+
 test("stop finishes what was proposed, leaves no timer, and gives the directory back", async () => {
   const clock = createManualClock();
   const disk = createMemoryDisk();
