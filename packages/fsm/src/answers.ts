@@ -50,16 +50,21 @@ export function standingInSet(
   return answers.replies.size >= unacknowledgedMax ? TOO_MANY : FRESH;
 }
 
-/** How an S0 number stands. A number that was given up is as one answered long ago. */
+/**
+ * How an S0 number stands. A number that was given up is as one answered long ago.
+ *
+ * @param last the last number executed or given up, those included that go with this one.
+ */
 export function standingInOrder(
   answers: Answers,
   number: number,
+  last: number,
   unacknowledgedMax: number,
 ): Standing {
   const reply = answers.replies.get(number);
   if (reply !== undefined) return { kind: "answered", reply };
-  if (number <= answers.last) return ALREADY_ANSWERED;
-  if (number > answers.last + 1) return OUT_OF_ORDER;
+  if (number <= last) return ALREADY_ANSWERED;
+  if (number > last + 1) return OUT_OF_ORDER;
   return answers.replies.size >= unacknowledgedMax ? TOO_MANY : FRESH;
 }
 

@@ -40,8 +40,9 @@ export function applyDialectCall(turn: Turn, call: DialectCall): Reply {
     }
     case "strict": {
       if (session.numbering !== "s0") return refused("session_mismatch");
-      answers.last = Math.max(answers.last, order.voidThrough ?? 0);
-      const standing = standingInOrder(answers, order.number, unacknowledgedPerSessionMax);
+      // What is given up goes with the execution, which counts on from this call's own number.
+      const last = Math.max(answers.last, order.voidThrough ?? 0);
+      const standing = standingInOrder(answers, order.number, last, unacknowledgedPerSessionMax);
       return answerNumbered(turn, session, call, order.number, standing);
     }
     case "set": {

@@ -169,6 +169,16 @@ describe("S0 sessions, numbers and streams", () => {
     expect(showReply(driver.ask(create(5)))).toBe("done unchanged");
   });
 
+  test("a call that is refused gives up no number: what it would have voided is still executed", () => {
+    const driver = createDriver();
+    driver.run({ kind: "open-indexed-session", dialect: "s0", ttlMs: 10_000 });
+    const create = (number: number, voidThrough = 0): Command =>
+      call(1n, { kind: "create", key: KEY }, { kind: "strict", number, voidThrough });
+
+    expect(showReply(driver.ask(create(5, 3)))).toBe("out_of_order");
+    expect(showReply(driver.ask(create(1)))).toBe("done unchanged");
+  });
+
   test("what was acknowledged is forgotten and refused; numbers never executed are not", () => {
     const { driver, ask } = s0Clients();
     ask(1n, { kind: "create", key: KEY });
