@@ -263,6 +263,27 @@ describe("over the limit", () => {
   });
 });
 
+describe("a peer that will not leave", () => {
+  test("is closed when it says that it goes, and keeps its half of the connection open", async () => {
+    const goAway = frame(7, 0, 0, Buffer.alloc(8));
+    const hello = Buffer.concat([PREFACE, frame(4, 0, 0, Buffer.alloc(0)), goAway]);
+    const address = { host: "127.0.0.1", port: Number(new URL(impatient.url).port) };
+    const socket = connectTcp({ ...address, allowHalfOpen: true });
+    socket.on("error", () => {});
+    socket.resume();
+    socket.write(hello);
+    await once(socket, "end");
+
+    // The server has closed its half. Whatever comes now meets a closed socket, or this never ends.
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const writing = setInterval(() => socket.write(Buffer.alloc(1)), 20);
+    await closed;
+    clearInterval(writing);
+
+    await expectAlive();
+  });
+});
+
 describe("many", () => {
   const openWatch = (session: ClientHttp2Session) => {
     const stream = session.request({

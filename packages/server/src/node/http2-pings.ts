@@ -18,8 +18,8 @@ export interface PingTimes {
 }
 
 /**
- * Pings `session` while it is silent, until it closes. Calls `lost` at most once, when a PING was
- * not answered in time. Bytes of any kind that `bytesRead` shows are a sign of life, so a busy
+ * Pings `session` while it is silent, until it closes. Calls `lost` at most once: when a PING was not
+ * answered in time, or when the session is over and its connection does not close. Bytes of any kind that `bytesRead` shows are a sign of life, so a busy
  * connection is never pinged.
  */
 export function pingWhileSilent(
@@ -34,6 +34,12 @@ export function pingWhileSilent(
   session.once("close", () => cancelTimer());
 
   function look(): void {
+    if (session.destroyed) {
+      // Both sides have said that they go, and the peer keeps its half of the connection open. A PING
+      // here would throw, and whatever the peer still sends is no sign of anything.
+      cancelTimer = clock.setTimer(times.timeoutMs, lost);
+      return;
+    }
     const now = bytesRead();
     const isSilent = now === heard;
     heard = now;
