@@ -26,6 +26,9 @@ import { replaySegment, type Segment, segmentName, segmentSequence } from "./seg
 import { openChain } from "./segment-chain.ts";
 import { parseSnapshotName, readSnapshot, type Snapshot } from "./snapshot-file.ts";
 
+/** What the store itself may have left over. Anything else in the directory is somebody's. */
+const OUR_NAMES = /^(log-\d{10}|snapshot-\d+-\d+(\.tmp)?|spare-\d+|mark\.tmp)$/;
+
 export interface Found {
   readonly kind: "found";
   /** Undefined in a new directory. */
@@ -195,7 +198,6 @@ function debrisOf(
   for (const [group, snapshot] of snapshots) live.add(`snapshot-${group}-${snapshot.index}`);
   assert(!live.has(MARK_NAME), "S9: files are told apart by their names");
   return names.filter((name) => {
-    const isOurs = /^(log-|snapshot-|spare-)/.test(name) || name === "mark.tmp";
-    return isOurs && !live.has(name);
+    return OUR_NAMES.test(name) && !live.has(name);
   });
 }

@@ -159,6 +159,19 @@ test("garbage behind the mark is a torn tail: cut off, and the log goes on", asy
   expect(again.kind === "opened" && again.store.log(2).lastIndex).toBe(3);
 });
 
+test("a start removes what the store left over, and no file that an operator put beside", async () => {
+  const disk = await idleDisk();
+  const theirs = ["log-0000000001.bak", "snapshot-1-2.copy", "spare-parts", "mark.old"];
+  const ours = ["log-0000000000", "snapshot-1-1", "snapshot-1-9.tmp", "spare-77"];
+  for (const name of [...theirs, ...ours]) await disk.create(name, 1);
+
+  await opened(disk);
+
+  const names = [...disk.files().keys()];
+  expect(names).toEqual(expect.arrayContaining(theirs));
+  expect(names.filter((name) => ours.includes(name))).toEqual([]);
+});
+
 test("a directory of another cluster, and one of a newer format, are refused by name", async () => {
   const disk = await idleDisk();
   const foreign = await openStore({ ...optionsOf(disk), clusterId: new Uint8Array(32).fill(8) });
