@@ -172,6 +172,16 @@ test("256 KiB of metadata in one election are enough, and leaving gives back wha
   expect(showReply(driver.ask(enter("d", 1n, { metadata: metadata(4_096) })))).toBe("done");
 });
 
+test("metadata that replaces other has the room of what it replaces", () => {
+  const driver = createDriver({ metadataBytesPerElectionMax: 4 });
+  const of = (value: string): Map<string, string> => new Map([["k", value]]);
+  driver.run(open(1n), enter("a", 1n, { metadata: of("one") }));
+
+  expect(showReply(driver.ask(enter("a", 1n, { metadata: of("two") })))).toBe("done");
+  expect(showReply(driver.ask(enter("a", 1n, { metadata: of("four") })))).toBe("metadata_full");
+  expect(showReply(driver.ask(enter("b", 1n, { metadata: of("") })))).toBe("metadata_full");
+});
+
 test("elections of a partition are bounded", () => {
   const driver = createDriver({ electionsMax: 2 });
   driver.run(open(1n), enter("a", 1n, { key: key("x") }), enter("a", 1n, { key: key("y") }));
