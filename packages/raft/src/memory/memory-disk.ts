@@ -220,6 +220,7 @@ class TwinDisk implements MemoryDisk {
 
   async #datasync(inode: MemoryInode): Promise<DiskResult<void>> {
     const { sync } = this.#options;
+    const endSync = inode.beginSync();
     if (sync !== undefined) {
       await new Promise<void>((resolve) => {
         sync.clock.setTimer(sync.durationMs, resolve);
@@ -228,7 +229,7 @@ class TwinDisk implements MemoryDisk {
     const refused = await this.#begin("datasync");
     // Neither written nor dirty any more: what a kernel does with pages that it could not write.
     if (refused !== undefined) inode.dropDirty();
-    else inode.sync();
+    else endSync();
     return refused ?? OK;
   }
 

@@ -46,9 +46,15 @@ export class MemoryInode {
     this.#dirty.push({ offset, bytes });
   }
 
-  sync(): void {
-    for (const write of this.#dirty) this.#durable = put(this.#durable, write);
-    this.#dirty = [];
+  /** Begins a sync: its end makes durable what had been written by now, and nothing later. */
+  beginSync(): () => void {
+    const covered = new Set(this.#dirty);
+    return () => {
+      for (const write of this.#dirty) {
+        if (covered.has(write)) this.#durable = put(this.#durable, write);
+      }
+      this.#dirty = this.#dirty.filter((write) => !covered.has(write));
+    };
   }
 
   dropDirty(): void {
