@@ -30,9 +30,9 @@ export function isSource(path: string): boolean {
   return /\.(ts|tsx|mts|mjs|js)$/.test(path) && !path.includes("/src/gen/");
 }
 
-/** A test: it may reach further than the file it tests, and ships to nobody. */
+/** A test, or what only tests use: it may reach further than the file it tests, and ships to nobody. */
 export function isSpec(path: string): boolean {
-  return /\.spec\.(tsx?|mjs)$/.test(path);
+  return /\.spec\.(tsx?|mjs)$|\/src\/spec\//.test(path);
 }
 
 /** The paths and syntax trees of all sources, parsed once however many rules look at them. */
