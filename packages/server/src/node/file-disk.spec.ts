@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DiskResult } from "@conclave/raft";
@@ -80,6 +80,21 @@ test("a second disk on the directory of a living one is refused, and let in afte
   await second.unlock();
 });
 
+test("a lock that the system refuses leaves no handle open and gives its name back", async () => {
+  await using place = await temporaryDirectory();
+  await mkdir(join(place.path, "lock.sock"));
+  const before = await openHandles(place.path);
+
+  expect(await createFileDisk(place.path).lock()).toMatchObject({ kind: "fault" });
+
+  expect(await openHandles(place.path)).toBe(before);
+  await rmdir(join(place.path, "lock.sock"));
+  const disk = createFileDisk(place.path);
+  expectOk(await disk.lock());
+  await disk.unlock();
+  expect(await openHandles(place.path)).toBe(before);
+});
+
 test("a directory with a long path can be locked", async () => {
   await using place = await temporaryDirectory();
   const disk = createFileDisk(join(place.path, "d".repeat(120), "e".repeat(120)));
@@ -128,6 +143,16 @@ async function spawnHolder(path: string, names: readonly string[]): Promise<Chil
   });
   await once(child.stdout!, "data");
   return child;
+}
+
+/** How many of this process's handles are of the directory (Linux). */
+async function openHandles(path: string): Promise<number> {
+  let count = 0;
+  for (const fd of await readdir("/proc/self/fd")) {
+    const target = await readlink(`/proc/self/fd/${fd}`).catch(() => "closed meanwhile");
+    if (target === path) count += 1;
+  }
+  return count;
 }
 
 async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {

@@ -44,13 +44,17 @@ class FileDisk implements Disk {
     return attempt(`lock ${this.#directory}`, async () => {
       await mkdir(this.#directory, { recursive: true });
       const handle = await open(this.#directory, "r");
-      const lock = await lockDirectory(this.#directory, handle);
-      if (lock === undefined) {
+      try {
+        const lock = await lockDirectory(this.#directory, handle);
+        if (lock === undefined) {
+          throw new LockedError(`${this.#directory} is in use by another process`);
+        }
+        this.#lock = lock;
+      } catch (error) {
         await handle.close();
-        throw new LockedError(`${this.#directory} is in use by another process`);
+        throw error;
       }
       this.#handle = handle;
-      this.#lock = lock;
     });
   }
 
