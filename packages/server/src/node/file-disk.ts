@@ -8,7 +8,7 @@
  */
 
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { assert } from "@conclave/base";
 import type { Disk, DiskFault, DiskFaultReason, DiskFile, DiskResult } from "@conclave/raft";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
@@ -31,6 +31,24 @@ export function createFileDisk(directory: string): Disk {
   return new FileDisk(directory);
 }
 
+/**
+ * Makes the directory and those above it that are not there, each durably in the one above it: or a
+ * power cut after a first start could take the directory away with all that was synced inside.
+ */
+export async function makeDirectory(directory: string): Promise<void> {
+  const path = resolve(directory);
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    const above = await open(dirname(made), "r");
+    try {
+      await above.sync();
+    } finally {
+      await above.close();
+    }
+  }
+}
+
 class FileDisk implements Disk {
   readonly #directory: string;
   #handle: FileHandle | undefined;
@@ -42,7 +60,7 @@ class FileDisk implements Disk {
 
   lock(): Promise<DiskResult<void>> {
     return attempt(`lock ${this.#directory}`, async () => {
-      await mkdir(this.#directory, { recursive: true });
+      await makeDirectory(this.#directory);
       const handle = await open(this.#directory, "r");
       try {
         const lock = await lockDirectory(this.#directory, handle);

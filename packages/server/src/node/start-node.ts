@@ -5,7 +5,6 @@
  * The only place where all of them meet. Whatever keeps a node from starting is a value.
  */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createPrng, unreachable } from "@conclave/base";
 import { createHost, type Host, type StartOutcome } from "@conclave/raft";
@@ -15,7 +14,7 @@ import type { OpenLog } from "../replica/replicated-log.ts";
 import { registerNativeServices } from "../rpc/native-services.ts";
 import { clusterIdOf } from "./cluster-id.ts";
 import { createConnections } from "./connections.ts";
-import { createFileDisk } from "./file-disk.ts";
+import { createFileDisk, makeDirectory } from "./file-disk.ts";
 import { type FrontPort, type FrontPortOptions, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
@@ -209,7 +208,7 @@ function logDirectory(dataDirectory: string): string {
 
 async function prepareDirectory(dataDirectory: string): Promise<StartFailure | undefined> {
   try {
-    await mkdir(logDirectory(dataDirectory), { recursive: true });
+    await makeDirectory(logDirectory(dataDirectory));
     return undefined;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
