@@ -147,6 +147,25 @@ describe("the native API", () => {
     expect(JSON.parse(read.stdout).view.election.name).toBe("orders");
   });
 
+  test.each([
+    ["that is longer than 1 MiB", Buffer.alloc(1024 * 1024 + 1), "8"],
+    ["that is none", Buffer.from([0x0a, 5, 1]), "13"],
+  ])("ends a stream with a frame %s by an error, not in order", async (_name, frame, status) => {
+    const node = await start();
+    const session = connectHttp2(node.url);
+    const path = "/conclave.v1.SessionService/Attach";
+    const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc" };
+    const stream = session.request(headers);
+    stream.on("error", () => {});
+    stream.resume();
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(frame.length, 1);
+    stream.write(Buffer.concat([Buffer.from([0, 0, 0, 0, 2, 0x0a, 0]), prefix, frame]));
+    const [trailers] = await once(stream, "trailers");
+    expect(trailers["grpc-status"]).toBe(status);
+    session.destroy();
+  });
+
   test("refuses a unary request of more than 64 KiB and changes nothing", async () => {
     const node = await start();
     const transport = createConnectTransport({ baseUrl: node.url, httpVersion: "2" });

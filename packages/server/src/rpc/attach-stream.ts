@@ -9,6 +9,7 @@
 
 import type { AttachRequest, AttachResponse } from "@conclave/api";
 import type { OpenSession } from "@conclave/fsm";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { AttachmentId } from "../replica/deadlines.ts";
 import type { ElectionNode } from "../replica/election-node.ts";
 import { isFailure } from "../wire/bounds.ts";
@@ -61,8 +62,9 @@ export class AttachStream {
         const failure = this.#handle(request);
         if (failure !== undefined) this.#fail(failure);
       }
-    } catch {
-      // The stream was reset or cancelled: nobody reads any more.
+    } catch (error) {
+      // Said to a client that still reads; one that has reset its stream is gone.
+      if (isUnreadable(error)) this.#outbox.end({ kind: "unreadable", error });
       this.close();
       return;
     }
@@ -82,6 +84,7 @@ export class AttachStream {
         await this.#outbox.wait();
       } else {
         if (end.kind === "failed") throw connectErrorOf(end.failure);
+        if (end.kind === "unreadable") throw end.error;
         if (end.kind === "goodbye") yield goodbye(end.reason);
         return;
       }
@@ -201,6 +204,18 @@ export class AttachStream {
     if (this.#isShuttingDown) this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
     else if (this.#isInputEnded) this.#outbox.end({ kind: "done" });
   }
+}
+
+/** What Connect says of bytes that are no frame. A reset comes as an error of Node's, or as canceled. */
+const UNREADABLE_CODES: readonly Code[] = [
+  Code.ResourceExhausted,
+  Code.InvalidArgument,
+  Code.Internal,
+  Code.Unimplemented,
+];
+
+function isUnreadable(error: unknown): error is ConnectError {
+  return error instanceof ConnectError && UNREADABLE_CODES.includes(error.code);
 }
 
 function goodbye(reason: string): AttachResponse {

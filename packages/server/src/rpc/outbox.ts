@@ -15,6 +15,7 @@ import {
   type Lease,
   type Progress,
 } from "@conclave/api";
+import type { ConnectError } from "@connectrpc/connect";
 import type { Failure } from "../wire/failure.ts";
 
 /** Where a frame is closed, by estimate; a page of a list or a snapshot fills one (design section 4). */
@@ -32,6 +33,8 @@ export interface FrameSource {
 export type OutboxEnd =
   | { readonly kind: "goodbye"; readonly reason: string }
   | { readonly kind: "failed"; readonly failure: Failure }
+  /** What came could not be read as a frame: too long, or not of the protocol. */
+  | { readonly kind: "unreadable"; readonly error: ConnectError }
   /** The client has ended its side in order; what waits is still sent. */
   | { readonly kind: "done" }
   /** Nobody reads any more. */
