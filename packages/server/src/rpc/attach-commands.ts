@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The commands of one Attach stream: each is checked, run, and answered under its correlation. */
 
-import type { AttachCommand, AttachReply, CommandResult } from "@conclave/api";
+import type { AttachCommand, AttachReply, CommandResult, ElectionView } from "@conclave/api";
 import type { AdminCommand, CandidateCommand, OpenSession, Steer } from "@conclave/fsm";
 import type { AttachmentId } from "../replica/deadlines.ts";
 import type { ElectionNode } from "../replica/election-node.ts";
@@ -37,8 +37,8 @@ const STEERED_NAMES = {
   evict: "conclave.v1.EvictResponse",
 } as const;
 
-/** A list fills a frame; see the limits of its page. */
-const LIST_BYTES = 256 * 1024;
+/** A result, an error, or what stands around a view. */
+const RESULT_BYTES = 64;
 
 export class AttachCommands {
   readonly #node: ElectionNode;
@@ -173,10 +173,37 @@ export class AttachCommands {
       correlation,
       reply: isError ? { case: "error", value: frameErrorOf(reply) } : reply,
     };
-    if (message.reply.case === "list") this.#outbox.reply(message, LIST_BYTES);
-    else this.#outbox.reply(message);
+    this.#outbox.reply(message, bytesOf(message.reply));
     if (--this.#openCount === 0) this.#idle();
   }
+}
+
+/** Roughly what a reply takes on the wire. */
+function bytesOf(reply: Reply): number {
+  switch (reply.case) {
+    case "list":
+      return reply.value.elections.reduce((sum, view) => sum + viewBytes(view), RESULT_BYTES);
+    case "get":
+    case "anoint":
+    case "promote":
+    case "demote":
+    case "evict":
+      return RESULT_BYTES + viewBytes(reply.value.view);
+    default:
+      return RESULT_BYTES;
+  }
+}
+
+/** Names count as if every character took two bytes. */
+function viewBytes(view: ElectionView | undefined): number {
+  if (view === undefined) return 0;
+  const { election, leader, queue } = view;
+  let bytes = 64 + 2 * ((election?.name.length ?? 0) + (election?.namespace.length ?? 0));
+  for (const { name, metadata } of leader === undefined ? queue : [leader, ...queue]) {
+    bytes += 32 + 2 * name.length;
+    for (const key in metadata) bytes += 8 + 2 * (key.length + (metadata[key] ?? "").length);
+  }
+  return bytes;
 }
 
 function resultReply(kind: ResultCase, result: CommandResult): Reply {

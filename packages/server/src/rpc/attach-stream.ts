@@ -36,6 +36,8 @@ export class AttachStream {
   #hasHello = false;
   #isShuttingDown = false;
   #isInputEnded = false;
+  #closingsOpen = 0;
+  #isSessionClosed = false;
   #isClosed = false;
 
   constructor(node: ElectionNode, connection: Connection | undefined) {
@@ -120,8 +122,17 @@ export class AttachStream {
       if (failure !== undefined) return failure;
     }
     const giveUpAtMs = this.#node.giveUpAtMs();
-    for (const command of request.commands) this.#commands.run(command, giveUpAtMs);
-    for (const watch of request.watches) this.#watches.open(watch);
+    // Answers may be more than can wait, which closes the stream in the midst of the frame: what was
+    // opened after that would never be closed.
+    for (const command of request.commands) {
+      if (this.#isClosed) return undefined;
+      this.#commands.run(command, giveUpAtMs);
+    }
+    for (const watch of request.watches) {
+      if (this.#isClosed) return undefined;
+      this.#watches.open(watch);
+    }
+    if (this.#isClosed) return undefined;
     for (const id of request.unwatch) this.#watches.close(id);
     const failure = this.#renew(request);
     if (failure !== undefined) return failure;
@@ -185,9 +196,15 @@ export class AttachStream {
 
   #closeSession(giveUpAtMs: number): Failure | undefined {
     if (this.#opening === undefined) return invalidField("close_session", "only with a session");
+    this.#closingsOpen++;
     closeSession(this.#node, this.#opening.sessionId, giveUpAtMs, (failure) => {
-      if (failure === undefined) this.#outbox.end({ kind: "goodbye", reason: "session closed" });
-      else this.#fail(failure);
+      this.#closingsOpen--;
+      if (failure !== undefined) {
+        this.#fail(failure);
+        return;
+      }
+      this.#isSessionClosed = true;
+      this.#idle();
     });
     return undefined;
   }
@@ -200,8 +217,9 @@ export class AttachStream {
 
   /** An end in order, the server's or the client's, waits for the commands that are under way. */
   #idle(): void {
-    if (!this.#commands.isIdle) return;
-    if (this.#isShuttingDown) this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
+    if (!this.#commands.isIdle || this.#closingsOpen > 0) return;
+    if (this.#isSessionClosed) this.#outbox.end({ kind: "goodbye", reason: "session closed" });
+    else if (this.#isShuttingDown) this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
     else if (this.#isInputEnded) this.#outbox.end({ kind: "done" });
   }
 }

@@ -20,13 +20,16 @@ import { takeMessages } from "./watch-messages.ts";
 /** Watches of one stream; a client with more opens another stream. */
 const WATCHES_MAX = 16_384;
 
+/** Roughly what a refusal takes on the wire. */
+const REFUSED_BYTES = 128;
+
 export class AttachedWatches implements FrameSource {
   readonly #node: ElectionNode;
   readonly #ready: () => void;
   readonly #watches = new Map<bigint, Watch>();
   /** Those that have something to take, in the order in which they got it. */
   readonly #waiting = new Set<bigint>();
-  readonly #refused: AttachWatchEvent[] = [];
+  #refused: AttachWatchEvent[] = [];
 
   constructor(node: ElectionNode, ready: () => void) {
     this.#node = node;
@@ -69,8 +72,7 @@ export class AttachedWatches implements FrameSource {
   }
 
   fill(events: AttachWatchEvent[], bytesMax: number): boolean {
-    events.push(...this.#refused.splice(0));
-    let bytesLeft = bytesMax;
+    let bytesLeft = bytesMax - this.#takeRefused(events, bytesMax);
     for (const id of this.#waiting) {
       if (bytesLeft <= 0) return true;
       this.#waiting.delete(id);
@@ -90,7 +92,19 @@ export class AttachedWatches implements FrameSource {
         this.close(id);
       }
     }
-    return this.#waiting.size > 0;
+    return this.#waiting.size + this.#refused.length > 0;
+  }
+
+  get refusedCount(): number {
+    return this.#refused.length;
+  }
+
+  /** Answers how many bytes it has taken. */
+  #takeRefused(events: AttachWatchEvent[], bytesMax: number): number {
+    const count = Math.min(this.#refused.length, Math.ceil(bytesMax / REFUSED_BYTES));
+    for (let i = 0; i < count; i++) events.push(this.#refused[i]!);
+    this.#refused = this.#refused.slice(count);
+    return count * REFUSED_BYTES;
   }
 
   #refuse(id: bigint, failure: Failure): void {

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { notApplied } from "../wire/failure.ts";
 import { type FrameSource, Outbox } from "./outbox.ts";
 
-const nothing: FrameSource = { fill: () => false };
+const nothing: FrameSource = { fill: () => false, refusedCount: 0 };
 const reply = (correlation: bigint): AttachReply => create(AttachReplySchema, { correlation });
 
 test("a client that does not read is reported once more waits than may, and only once", () => {
@@ -19,6 +19,20 @@ test("a client that does not read is reported once more waits than may, and only
   for (let i = 0; i < 65_536; i++) outbox.reply(reply(BigInt(i)));
   expect(overflows).toBe(0);
   for (let i = 0; i < 10; i++) outbox.reply(reply(0n));
+
+  expect(overflows).toBe(1);
+});
+
+test("a client that does not read is reported once too many bytes of answers wait for it", () => {
+  let overflows = 0;
+  const outbox = new Outbox(nothing, () => overflows++);
+
+  for (let i = 0n; i < 256n; i++) outbox.reply(reply(i), 256 * 1024);
+  expect(overflows).toBe(0);
+  outbox.take();
+  outbox.reply(reply(256n), 256 * 1024);
+  expect(overflows).toBe(0);
+  outbox.reply(reply(257n), 256 * 1024);
 
   expect(overflows).toBe(1);
 });

@@ -20,14 +20,21 @@ import type { Failure } from "../wire/failure.ts";
 
 /** Where a frame is closed, by estimate; a page of a list or a snapshot fills one (design section 4). */
 const FRAME_BYTES_MAX = 256 * 1024;
-/** What may wait for a client that does not read; then the stream is ended. Watches are not counted. */
+/**
+ * What may wait for a client that does not read; then the stream is ended. Events of watches are not
+ * counted, which bound themselves.
+ */
 const QUEUED_MAX = 65_536;
+/** The same for the bytes of answers: a command of few bytes may ask for a list of 240 KiB. */
+const QUEUED_BYTES_MAX = 64 << 20;
 const ITEM_BYTES = 64;
 
 /** Fills frames with what is not queued here because it can be read when it is sent. */
 export interface FrameSource {
   /** Adds events until they are all, or fill the frame. Answers whether there is more. */
   fill(events: AttachWatchEvent[], bytesLeft: number): boolean;
+  /** Refusals, which wait until they are sent. */
+  readonly refusedCount: number;
 }
 
 export type OutboxEnd =
@@ -50,6 +57,7 @@ export class Outbox {
   readonly #overflow: () => void;
   #welcome: AttachWelcome | undefined;
   #replies: SizedReply[] = [];
+  #replyBytes = 0;
   #leases: Lease[] = [];
   #candidacies: Candidacy[] = [];
   #told: Progress[] = [];
@@ -70,6 +78,7 @@ export class Outbox {
 
   reply(reply: AttachReply, bytes: number = ITEM_BYTES): void {
     this.#replies.push({ reply, bytes });
+    this.#replyBytes += bytes;
     this.#notify();
   }
 
@@ -142,6 +151,7 @@ export class Outbox {
     }
     if (count === this.#replies.length) this.#replies = [];
     else this.#replies.splice(0, count);
+    this.#replyBytes -= bytes;
     return bytesMax - bytes;
   }
 
@@ -155,7 +165,9 @@ export class Outbox {
   }
 
   #notify(): void {
-    if (this.#queued > QUEUED_MAX && this.#end === undefined) this.#overflow();
+    const isOver =
+      this.#queued + this.#source.refusedCount > QUEUED_MAX || this.#replyBytes > QUEUED_BYTES_MAX;
+    if (isOver && this.#end === undefined) this.#overflow();
     this.#wake?.();
   }
 }
