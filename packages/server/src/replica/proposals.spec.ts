@@ -262,3 +262,22 @@ test("an entry that this version does not understand stops the replica and is no
   expect(world.failures).toHaveLength(1);
   expect(world.node.partition(1).session(S)).toBeUndefined();
 });
+
+test("a log that answers nothing any more holds a stop back for the patience of its commands only", async () => {
+  const world = createMemoryNode();
+  world.log(1).stall();
+  const sent = submit(world, [openSession]);
+  await settled();
+  let isDrained = false;
+
+  world.node.beginShutdown();
+  void world.node.drained().then(() => {
+    isDrained = true;
+  });
+  await world.advance(4_900);
+  expect(isDrained).toBe(false);
+  await world.advance(200);
+
+  expect(sent.outcome).toEqual({ kind: "unknown" });
+  expect(isDrained).toBe(true);
+});

@@ -133,8 +133,10 @@ export class Proposals {
     this.#isClosed = true;
   }
 
+  /** Nobody waits for an answer; the log may still hold entries whose commands were given up. */
   get isIdle(): boolean {
-    return this.#gathered.length === 0 && this.#inFlight.length === 0;
+    const isAnswered = (own: ProposedEntry): boolean => own.batch.every((item) => item.isSettled);
+    return this.#gathered.length === 0 && this.#inFlight.every(isAnswered);
   }
 
   #schedule(): void {
