@@ -78,3 +78,19 @@ test("a renewal of an attachment that has ended meanwhile does not undo the grac
   expect(renewal.lease).toBeUndefined();
   expect(isOpen(world)).toBe(false);
 });
+
+test("the end of an attachment leaves a renewal that came beside it, by a unary call, its answer", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  world.log(1).stallConfirms();
+  const unary = renew(world, 1n);
+  const attached = renew(world, 2n, { attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  world.log(1).resumeConfirms();
+  await world.advance(600);
+
+  expect(unary.lease).toMatchObject({ kind: "confirmed" });
+  expect(attached.lease).toBeUndefined();
+  expect(isOpen(world)).toBe(true);
+});

@@ -51,9 +51,11 @@ interface Pending {
   readonly record: SessionDeadline | undefined;
   number: bigint;
   arrivedMs: number;
-  attachment: AttachmentId | undefined;
-  settles: ((lease: LeaseOutcome) => void)[];
+  /** In the order in which they arrived, at least one; a session may renew in several ways at a time. */
+  askers: Asker[];
 }
+
+type Asker = Pick<ArrivedRenewal, "attachment" | "settle">;
 
 interface Batch {
   readonly raftTerm: number;
@@ -83,22 +85,22 @@ export class Renewals {
     const pending = batch.pending.get(renewal.sessionId);
     if (pending === undefined) {
       if (record !== undefined) record.holds++;
-      const { number, attachment, settle } = renewal;
-      const first: Pending = { record, number, arrivedMs, attachment, settles: [settle] };
-      batch.pending.set(renewal.sessionId, first);
+      const { number } = renewal;
+      batch.pending.set(renewal.sessionId, { record, number, arrivedMs, askers: [renewal] });
       return;
     }
     if (renewal.number > pending.number) pending.number = renewal.number;
     pending.arrivedMs = arrivedMs;
-    pending.attachment = renewal.attachment;
-    pending.settles.push(renewal.settle);
+    pending.askers.push(renewal);
   }
 
   /** Forgets what came through an attachment that is gone: its answers have nowhere to go. */
   forget(sessionId: SessionId, attachment: AttachmentId): void {
     for (const batch of [this.#gathering, ...this.#underWay]) {
       const pending = batch?.pending.get(sessionId);
-      if (pending === undefined || pending.attachment !== attachment) continue;
+      if (pending === undefined) continue;
+      pending.askers = pending.askers.filter((asker) => asker.attachment !== attachment);
+      if (pending.askers.length > 0) continue;
       batch?.pending.delete(sessionId);
       release(pending);
     }
@@ -135,7 +137,7 @@ export class Renewals {
       const lease: LeaseOutcome = isConfirmed
         ? this.#acknowledge(sessionId, pending)
         : { kind: "unconfirmed" };
-      for (const settle of pending.settles) settle(lease);
+      for (const { settle } of pending.askers) settle(lease);
     }
   }
 
@@ -147,7 +149,7 @@ export class Renewals {
     if (record === undefined || record.endings > 0) return { kind: "unconfirmed" };
     this.#options.deadlines.renew(record, pending.arrivedMs);
     record.cause = "expired";
-    record.attachment = pending.attachment;
+    record.attachment = pending.askers.at(-1)?.attachment;
     const { officeRevision } = registration;
     return { kind: "confirmed", number: pending.number, officeRevision };
   }
