@@ -70,8 +70,10 @@ export interface WatchOptions {
   readonly ready: () => void;
 }
 
-/** Changes that may wait for a watcher, what it resumed with not counted. */
+/** Events that may wait for a watcher, what it resumed with not counted. */
 const QUEUED_MAX = 4_096;
+/** What was taken is kept until it is so many; then it is cut off. */
+const TAKEN_KEPT_MAX = 1_024;
 
 export class Watch {
   readonly #options: WatchOptions;
@@ -79,7 +81,8 @@ export class Watch {
   #queue: WatchEvent[] = [];
   /** Where in the queue the next one to take is. */
   #head = 0;
-  #queuedLive = 0;
+  /** How many at the queue's beginning are what was missed before it began. */
+  #replayed = 0;
   #state: "starting" | "paging" | "live" | "ended" = "starting";
   /** While paging: which partition, and the last key that was sent of it. */
   #pagedPartitions = 0;
@@ -116,7 +119,7 @@ export class Watch {
   /** A change of one of the watched elections. */
   changed(partition: WatchedPartition, change: Change): void {
     if (this.#state === "paging" && !this.#hasPaged(partition, change.key)) return;
-    if (++this.#queuedLive > QUEUED_MAX) {
+    if (this.#queue.length - Math.max(this.#head, this.#replayed) >= QUEUED_MAX) {
       this.end("slow-watcher");
       return;
     }
@@ -146,17 +149,26 @@ export class Watch {
     while (takesMore && this.#state !== "ended") {
       const event = this.#queue[this.#head];
       if (event !== undefined) {
-        this.#head++;
+        if (++this.#head >= TAKEN_KEPT_MAX) this.#cutTaken();
         takesMore = this.#emit(event, emit);
       } else {
         this.#queue = [];
         this.#head = 0;
-        this.#queuedLive = 0;
+        this.#replayed = 0;
         if (this.#state !== "paging") return;
         this.#readPage();
       }
     }
     if (this.#state !== "ended") this.#sayReady();
+  }
+
+  /** A watcher that keeps up may never find the queue empty. */
+  #cutTaken(): void {
+    // Half of it at a time, or each cut would move all that waits.
+    if (this.#head * 2 < this.#queue.length) return;
+    this.#queue.splice(0, this.#head);
+    this.#replayed = Math.max(0, this.#replayed - this.#head);
+    this.#head = 0;
   }
 
   /** Why it has ended; what was queued is gone. */
@@ -221,6 +233,7 @@ export class Watch {
       missed.push({ kind: "progress", partition: number, revision });
     }
     this.#queue = gaps.length > 0 ? gaps : missed;
+    this.#replayed = this.#queue.length;
     return gaps.length === 0;
   }
 

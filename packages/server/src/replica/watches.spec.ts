@@ -256,6 +256,28 @@ test("a watcher that does not take is ended, and the others get every change", a
   expect(seen).toBe(10_000);
 });
 
+test("a watcher that takes as fast as changes come is not ended, though it never has them all", async () => {
+  const world = await createWorld();
+  const { watch: watching } = watch(world, names("e"));
+  const seen: bigint[] = [];
+  const takeAtMost = (count: number): void => {
+    let left = count;
+    watching.take((event) => {
+      if (event.kind === "change") seen.push(event.change.revision);
+      return --left > 0;
+    });
+  };
+  takeAtMost(2);
+
+  for (let round = 0; round < 60; round++) {
+    await apply(world, ...Array.from({ length: 50 }, () => [enter("e"), remove("e")]).flat());
+    takeAtMost(round === 0 ? 50 : 100);
+  }
+
+  expect(watching.ended).toBeUndefined();
+  expect(seen).toEqual(Array.from({ length: 5_950 }, (_, i) => BigInt(i + 1)));
+});
+
 test("an idle watch is told how far nothing was missed, once per move", async () => {
   const world = await createWorld();
   const watching = watch(world, names("e"));
