@@ -54,7 +54,12 @@ async function* statuses(
 ): AsyncGenerator<Status> {
   let wake = (): void => {};
   const unsubscribe = readiness.subscribe(() => wake());
-  const onAbort = (): void => wake();
+  // Not left to `finally`: a caller that resets the stream while it is behind leaves us at a `yield`
+  // to which nobody returns.
+  const onAbort = (): void => {
+    unsubscribe();
+    wake();
+  };
   signal.addEventListener("abort", onAbort);
   try {
     let sent: ServingStatus | undefined;

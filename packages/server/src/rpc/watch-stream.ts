@@ -26,7 +26,13 @@ export async function* watch(
     wake();
   };
   const watching = node.watch({ ...query, ready });
-  signal.addEventListener("abort", ready);
+  // Not left to `finally`: a caller that resets the stream while it is behind leaves us at a `yield`
+  // to which nobody returns.
+  const leave = (): void => {
+    node.unwatch(watching);
+    ready();
+  };
+  signal.addEventListener("abort", leave);
   try {
     while (!signal.aborted) {
       if (!isReady) await new Promise<void>((resolve) => (wake = resolve));
@@ -37,7 +43,7 @@ export async function* watch(
       if (watching.ended !== undefined) throw connectErrorOf(failureOfWatch(watching.ended));
     }
   } finally {
-    signal.removeEventListener("abort", ready);
+    signal.removeEventListener("abort", leave);
     node.unwatch(watching);
   }
 }
