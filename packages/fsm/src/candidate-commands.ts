@@ -23,6 +23,7 @@ import type { Done, Refused, Reply } from "./reply.ts";
 import { replayed } from "./request-replies.ts";
 import { findSession } from "./session-commands.ts";
 import { refused, type Turn } from "./turn.ts";
+import type { CandidateView } from "./view.ts";
 
 export function applyCandidateCommand(turn: Turn, command: CandidateCommand): Reply {
   const { limits } = turn.state;
@@ -92,8 +93,8 @@ export function leaveElection(turn: Turn, candidacy: Candidacy): void {
   const { election } = candidacy;
   const leaderBefore = election.queue[0]?.view;
   const cause = election.queue[0] === candidacy ? "resigned" : "withdrawn";
-  removeCandidacy(candidacy);
-  settle(turn, election, leaderBefore, { cause, left: [candidacy.view.name] });
+  const left = [removeCandidacy(candidacy)];
+  settle(turn, election, leaderBefore, { cause, left });
 }
 
 /**
@@ -111,10 +112,12 @@ export function rebind(
 ): boolean {
   const { election } = candidacy;
   const leaderBefore = election.queue[0]?.view;
+  const before = candidacy.view;
   bindCandidacy(candidacy, session);
   if (election.queue[0] !== candidacy) return false;
   replaceMetadata(candidacy, metadata);
-  settle(turn, election, leaderBefore, { cause: "entered", updated: [candidacy.view] });
+  const updated = [{ candidate: candidacy.view, before }];
+  settle(turn, election, leaderBefore, { cause: "entered", updated });
   return true;
 }
 
@@ -137,10 +140,10 @@ function enter(turn: Turn, session: Session, command: Enter): Done | Refused {
   if (candidacy === undefined) return enterNew(turn, session, command);
   const isHeld = candidacy.session !== session;
   if (isHeld && !command.takeover) return refused("held_by_another_session");
-  const { election } = candidacy;
+  const { election, view: before } = candidacy;
   if (!hasRoomFor(turn, election, command.metadata, candidacy)) return refused("metadata_full");
   const isOfficeTaken = isHeld && rebind(turn, candidacy, session, command.metadata);
-  const isChanged = takeMetadata(turn, candidacy, command.metadata) || isOfficeTaken;
+  const isChanged = takeMetadata(turn, candidacy, command.metadata, before) || isOfficeTaken;
   const reply = done(turn, election, candidacy);
   return isChanged ? reply : unchanged(reply);
 }
@@ -182,13 +185,23 @@ function findOwn(
   return candidacy.session === session ? candidacy : refused("held_by_another_session");
 }
 
-/** Takes new metadata in place; answers whether it differs. */
-function takeMetadata(turn: Turn, candidacy: Candidacy, metadata: Metadata): boolean {
+/**
+ * Takes new metadata in place; answers whether it differs.
+ *
+ * @param before what was seen before the command, where that has bound it to another session.
+ */
+function takeMetadata(
+  turn: Turn,
+  candidacy: Candidacy,
+  metadata: Metadata,
+  before: CandidateView = candidacy.view,
+): boolean {
   if (sameMetadata(candidacy.view.metadata, metadata)) return false;
   const { election } = candidacy;
   const leaderBefore = election.queue[0]?.view;
   replaceMetadata(candidacy, metadata);
-  settle(turn, election, leaderBefore, { cause: "metadata", updated: [candidacy.view] });
+  const updated = [{ candidate: candidacy.view, before }];
+  settle(turn, election, leaderBefore, { cause: "metadata", updated });
   return true;
 }
 

@@ -28,6 +28,9 @@ export interface Change {
   readonly previousRevision: bigint;
   readonly key: PrimitiveKey;
   readonly term: bigint;
+  readonly termBefore: bigint;
+  /** When who led before, or last, had taken office; absent before the first. */
+  readonly sinceMsBefore?: number | undefined;
   readonly leaderBefore?: CandidateView | undefined;
   readonly leader?: CandidateView | undefined;
   readonly cause: Cause;
@@ -35,18 +38,30 @@ export interface Change {
   readonly timeMs: number;
   /**
    * The new list is the old one without `left` and `moved`, into which `moved` and `joined` are then
-   * put at their positions, lowest first. Position 0 is the leader's.
+   * put at their positions, lowest first. Position 0 is the leader's. The old list is the new one by
+   * the same rule: without `joined` and `moved`, with `left` and `moved` where they were before.
    */
   readonly joined: readonly Placed[];
-  readonly left: readonly string[];
-  readonly moved: readonly Placed[];
+  /** With the position before. */
+  readonly left: readonly Placed[];
+  readonly moved: readonly Moved[];
   /** Candidates that kept their place and have new metadata, or a new session. */
-  readonly updated: readonly CandidateView[];
+  readonly updated: readonly Updated[];
 }
 
 export interface Placed {
   readonly candidate: CandidateView;
   readonly position: number;
+}
+
+export interface Moved extends Placed {
+  /** The position before. */
+  readonly from: number;
+}
+
+export interface Updated {
+  readonly candidate: CandidateView;
+  readonly before: CandidateView;
 }
 
 export interface SessionOpened {

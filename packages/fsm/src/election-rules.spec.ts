@@ -304,7 +304,8 @@ test("entering again takes new metadata, keeps the place and is one change", () 
 
   expect(showReply(replies[0]!)).toBe("done");
   expect(changes.map(showChange)).toEqual(["metadata 1 a"]);
-  expect(changes[0]!.updated).toEqual([{ name: "b", sessionId: 2n, metadata }]);
+  const before = { name: "b", sessionId: 2n, metadata: new Map() };
+  expect(changes[0]!.updated).toEqual([{ candidate: { ...before, metadata }, before }]);
   expect(viewOf(driver.state, KEY)?.queue[0]?.metadata).toEqual(metadata);
   expect(show(driver.state)).toBe("1 a [a b]");
 });
@@ -352,7 +353,7 @@ test("a change tells where everybody stands: applying its difference gives the n
 
   for (const command of commands) {
     for (const change of driver.run(command).changes) {
-      const gone = new Set([...change.left, ...change.moved.map((p) => p.candidate.name)]);
+      const gone = new Set([...change.left, ...change.moved].map((p) => p.candidate.name));
       names = names.filter((name) => !gone.has(name));
       const placed = [...change.moved, ...change.joined].sort((x, y) => x.position - y.position);
       for (const { candidate, position } of placed) names.splice(position, 0, candidate.name);

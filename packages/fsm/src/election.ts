@@ -7,6 +7,7 @@
  */
 
 import { assert } from "@conclave/base";
+import type { Placed } from "./change.ts";
 import type { Metadata } from "./command.ts";
 import type { PrimitiveKey } from "./key.ts";
 import type { Candidacy, Election, Session } from "./records.ts";
@@ -74,24 +75,27 @@ export function appendCandidacy(
   return candidacy;
 }
 
-export function removeCandidacy(candidacy: Candidacy): void {
+/** Answers where it stood. */
+export function removeCandidacy(candidacy: Candidacy): Placed {
   const { queue } = candidacy.election;
+  const position = positionOf(candidacy);
   // A shift leaves the other places where they are in memory; a splice at 0 would move them all.
-  if (queue[0] === candidacy) queue.shift();
-  else queue.splice(positionOf(candidacy), 1);
+  if (position === 0) queue.shift();
+  else queue.splice(position, 1);
   forget(candidacy);
+  return { candidate: candidacy.view, position };
 }
 
-/** Removes those that the test names, and answers their names in the order of the list. */
+/** Removes those that the test names, and answers where they stood, in the order of the list. */
 export function removeCandidacies(
   election: Election,
   isLeaving: (candidacy: Candidacy) => boolean,
-): string[] {
-  const left: string[] = [];
+): Placed[] {
+  const left: Placed[] = [];
   let kept = 0;
-  for (const candidacy of election.queue) {
+  for (const [position, candidacy] of election.queue.entries()) {
     if (isLeaving(candidacy)) {
-      left.push(candidacy.view.name);
+      left.push({ candidate: candidacy.view, position });
       forget(candidacy);
     } else election.queue[kept++] = candidacy;
   }

@@ -2,6 +2,7 @@
 /** Resuming a watch from a replica's ring of changes (semantics A4; schedule N). */
 import { expect, test } from "vitest";
 import type { Change } from "./change.ts";
+import type { Metadata } from "./command.ts";
 import { createHistory, type History, type Resumption, recordChanges, resume } from "./history.ts";
 import { keyText, type PrimitiveKey } from "./key.ts";
 import { unchangedSince } from "./read.ts";
@@ -11,6 +12,7 @@ import {
   enter,
   KEY,
   key,
+  NO_METADATA,
   open,
   remove,
   steer,
@@ -145,4 +147,26 @@ test("a ring that has turned over many times still finds every place", () => {
     const expected = Array.from({ length: Number(200n - after) }, (_, i) => after + 1n + BigInt(i));
     expect(resumeAll(history, after)).toBe(`replay ${expected.join(" ")}`.trim());
   }
+});
+
+test("who left, and the metadata that was replaced, count towards the bytes of the ring", () => {
+  const sizesWith = (metadata: Metadata): readonly number[] => {
+    const driver = createDriver();
+    driver.run(open(1n), enter("lead", 1n), enter("a", 1n, { metadata }));
+    const { changes } = driver.run(
+      enter("a", 1n, { metadata: new Map([["k", "v"]]) }),
+      enter("a", 1n, { metadata }),
+      steer("evict", "a"),
+    );
+    return changes.map((change) => {
+      const history = createHistory({ floor: change.revision - 1n });
+      recordChanges(history, [change]);
+      return history.bytes;
+    });
+  };
+
+  const light = sizesWith(NO_METADATA);
+  const heavy = sizesWith(new Map([["k", "x".repeat(1_000)]]));
+
+  expect(heavy.map((bytes, i) => bytes - light[i]!)).toEqual([1_041, 1_041, 1_041]);
 });

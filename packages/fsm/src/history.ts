@@ -106,12 +106,15 @@ function dropOldest(history: History): void {
 
 /** Roughly what it holds in memory: its texts, and a constant for the objects around them. */
 function sizeOf(change: Change): number {
-  let bytes = 200 + utf8Length(change.reason);
-  for (const name of change.left) bytes += utf8Length(name);
-  for (const view of change.updated) bytes += sizeOfView(view);
+  let bytes = 220 + utf8Length(change.reason);
+  for (const { candidate, before } of change.updated) {
+    bytes += 40 + sizeOfView(candidate) + sizeOfView(before);
+  }
   if (change.leader !== undefined) bytes += sizeOfView(change.leader);
   if (change.leaderBefore !== undefined) bytes += sizeOfView(change.leaderBefore);
-  return bytes + sizeOfPlaced(change.joined) + sizeOfPlaced(change.moved);
+  return (
+    bytes + sizeOfPlaced(change.joined) + sizeOfPlaced(change.left) + sizeOfPlaced(change.moved)
+  );
 }
 
 function sizeOfPlaced(placed: readonly Placed[]): number {

@@ -3,10 +3,12 @@ export { apply } from "./apply.ts";
 export type {
   Cause,
   Change,
+  Moved,
   Placed,
   SessionEnded,
   SessionOpened,
   StreamMessage,
+  Updated,
 } from "./change.ts";
 export type {
   AdminCommand,
@@ -77,12 +79,14 @@ export type { SessionId } from "./session-id.ts";
 export { type Restored, restore } from "./snapshot-decoder.ts";
 export { snapshot, stateHash } from "./snapshot-encoder.ts";
 export { isName, isText, utf8Length } from "./text.ts";
+export { undoChanges } from "./undo-changes.ts";
 export { checkCommand } from "./validate.ts";
 export type {
   CandidacyView,
   CandidateView,
   ElectionView,
   FenceView,
+  PastView,
   SessionView,
   TermView,
 } from "./view.ts";

@@ -6,7 +6,7 @@
  */
 
 import { assert } from "@conclave/base";
-import type { Cause, Change, Placed } from "./change.ts";
+import type { Cause, Change, Moved, Placed, Updated } from "./change.ts";
 import { termViewOf } from "./election.ts";
 import { emitEvent } from "./event-stream.ts";
 import { noteIdleness } from "./idleness.ts";
@@ -18,9 +18,9 @@ export interface Difference {
   readonly cause: Cause;
   readonly reason?: string;
   readonly joined?: readonly Placed[];
-  readonly left?: readonly string[];
-  readonly moved?: readonly Placed[];
-  readonly updated?: readonly CandidateView[];
+  readonly left?: readonly Placed[];
+  readonly moved?: readonly Moved[];
+  readonly updated?: readonly Updated[];
   /** A restored term: the office counts as taken anew under it. Above or at the present one. */
   readonly restoredTerm?: bigint;
 }
@@ -43,7 +43,7 @@ export function settle(
   const takesOffice = leader !== undefined && !isSameHolder(leaderBefore, leader.view);
   const isTermRestored =
     difference.restoredTerm !== undefined && difference.restoredTerm > election.term;
-  const termBefore = election.term;
+  const { term: termBefore, sinceMs: sinceMsBefore } = election;
   state.revision += 1n;
   if (isTermRestored) election.term = difference.restoredTerm!;
   if (takesOffice) {
@@ -66,7 +66,7 @@ export function settle(
     }
     if (leader !== undefined) leader.session.officeRevision = state.revision;
   }
-  record(turn, election, leaderBefore, difference);
+  record(turn, election, { termBefore, sinceMsBefore, leaderBefore }, difference);
   noteIdleness(state, election);
 }
 
@@ -78,7 +78,7 @@ function isSameHolder(before: CandidateView | undefined, now: CandidateView): bo
 function record(
   turn: Turn,
   election: Election,
-  leaderBefore: CandidateView | undefined,
+  before: Pick<Change, "termBefore" | "sinceMsBefore" | "leaderBefore">,
   difference: Difference,
 ): void {
   const { state } = turn;
@@ -89,7 +89,9 @@ function record(
     previousRevision: election.revision,
     key: election.key,
     term: election.term,
-    leaderBefore,
+    termBefore: before.termBefore,
+    sinceMsBefore: before.sinceMsBefore,
+    leaderBefore: before.leaderBefore,
     leader,
     cause: difference.cause,
     reason: difference.reason ?? "",

@@ -6,6 +6,7 @@
  * ends with its TTL. It changes everything it asks for or nothing.
  */
 
+import type { Moved, Placed } from "./change.ts";
 import type { RestoredParticipant, RestoreLatch } from "./dialect-command.ts";
 import { dialectDone } from "./dialect-done.ts";
 import { findElection, openElection } from "./directory.ts";
@@ -16,7 +17,6 @@ import type { Election } from "./records.ts";
 import type { DialectDone, Refused } from "./reply.ts";
 import { register } from "./session-commands.ts";
 import { refused, type Turn } from "./turn.ts";
-import type { CandidateView } from "./view.ts";
 
 export function restoreLatch(turn: Turn, operation: RestoreLatch): DialectDone | Refused {
   const problem = problemOf(turn, operation) ?? roomProblem(turn, operation);
@@ -71,20 +71,25 @@ function isAlready(election: Election, operation: RestoreLatch): boolean {
 
 function replaceList(turn: Turn, election: Election, operation: RestoreLatch): void {
   const leaderBefore = election.queue[0]?.view;
+  const from = new Map(election.queue.map((c, i) => [c.view.name, i]));
   const position = new Map(operation.participants.map((p, i) => [p.candidate, i]));
   const left = removeCandidacies(election, (c) => !position.has(c.view.name));
-  const kept = new Set(election.queue.map((c) => c.view.name));
   for (const participant of operation.participants) {
-    if (!kept.has(participant.candidate)) addParticipant(turn, election, participant);
+    if (!from.has(participant.candidate)) addParticipant(turn, election, participant);
   }
   election.queue.sort((a, b) => position.get(a.view.name)! - position.get(b.view.name)!);
-  const placed = election.queue.map((c, i) => ({ candidate: c.view, position: i }));
-  const isKept = ({ candidate }: { candidate: CandidateView }): boolean => kept.has(candidate.name);
+  const joined: Placed[] = [];
+  const moved: Moved[] = [];
+  for (const [i, { view: candidate }] of election.queue.entries()) {
+    const was = from.get(candidate.name);
+    if (was === undefined) joined.push({ candidate, position: i });
+    else moved.push({ candidate, from: was, position: i });
+  }
   settle(turn, election, leaderBefore, {
     cause: "restored",
     left,
-    joined: placed.filter((p) => !isKept(p)),
-    moved: placed.filter(isKept),
+    joined,
+    moved,
     restoredTerm: operation.term,
   });
 }

@@ -108,7 +108,10 @@ test("P: leader and second in line that expire in one entry are one event and on
   const { changes } = driver.run(expire(1n), expire(2n));
 
   expect(changes.map(showChange)).toEqual(["expired 2 c"]);
-  expect(changes[0]!.left).toEqual(["a", "b"]);
+  expect(changes[0]!.left).toMatchObject([
+    { candidate: { name: "a" }, position: 0 },
+    { candidate: { name: "b" }, position: 1 },
+  ]);
   expect(show(driver.state)).toBe("2 c [c]");
 });
 

@@ -41,8 +41,9 @@ function moveTo(
 ): true {
   const { election } = candidacy;
   const leaderBefore = election.queue[0]?.view;
+  const from = positionOf(candidacy);
   moveCandidacy(candidacy, position);
-  const moved = [{ candidate: candidacy.view, position }];
+  const moved = [{ candidate: candidacy.view, from, position }];
   settle(turn, election, leaderBefore, { cause, reason, moved });
   return true;
 }
@@ -50,11 +51,7 @@ function moveTo(
 function evict(turn: Turn, candidacy: Candidacy, reason: string): true {
   const { election } = candidacy;
   const leaderBefore = election.queue[0]?.view;
-  removeCandidacy(candidacy);
-  settle(turn, election, leaderBefore, {
-    cause: "evicted",
-    reason,
-    left: [candidacy.view.name],
-  });
+  const left = [removeCandidacy(candidacy)];
+  settle(turn, election, leaderBefore, { cause: "evicted", reason, left });
   return true;
 }

@@ -43,7 +43,12 @@ test("deletion is one change that vacates the office", () => {
   const { changes } = driver.run(remove());
 
   expect(changes).toMatchObject([
-    { cause: "deleted", term: 1n, left: ["a", "b"], leader: undefined },
+    {
+      cause: "deleted",
+      term: 1n,
+      left: [{ candidate: { name: "a" } }, { candidate: { name: "b" } }],
+      leader: undefined,
+    },
   ]);
 });
 

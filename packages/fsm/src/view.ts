@@ -32,6 +32,9 @@ export interface ElectionView {
   readonly asOfRevision: bigint;
 }
 
+/** What an election was at an earlier revision, as far as a change tells of it. */
+export type PastView = Omit<ElectionView, "reportedTerm" | "changedMs">;
+
 /** An election as the dialects see it; see projection.ts for their two ways to publish the list. */
 export interface TermView {
   /** The reported term. */

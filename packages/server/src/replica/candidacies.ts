@@ -78,8 +78,8 @@ export class Candidacies {
   publish(change: Change): void {
     if (this.#sessions.size === 0) return;
     const prefix = `${keyText(change.key)}\0`;
-    for (const name of change.left) this.#leave(change, prefix, name);
-    for (const candidate of change.updated) {
+    for (const { candidate } of change.left) this.#leave(change, prefix, candidate.name);
+    for (const { candidate } of change.updated) {
       const holder = this.#holders.get(prefix + candidate.name);
       // Taken over by another session, in place.
       const isTaken = holder !== undefined && holder.sessionId !== candidate.sessionId;

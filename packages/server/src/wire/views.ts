@@ -65,7 +65,7 @@ function electionRefOf({ kind, namespace, name }: fsm.PrimitiveKey): ElectionRef
   return { $typeName: "conclave.v1.ElectionRef", kind: KINDS[kind], namespace, name };
 }
 
-export function electionViewOf(partition: number, view: fsm.ElectionView): ElectionView {
+export function electionViewOf(partition: number, view: fsm.PastView): ElectionView {
   const { key, revision, term, leader, queue, sinceMs, asOfRevision } = view;
   const message = create(ElectionViewSchema, { revision, term, partition, asOfRevision });
   message.election = electionRefOf(key);
@@ -83,9 +83,9 @@ export function changeOf(partition: number, change: fsm.Change): Change {
   message.time = timestampOf(timeMs);
   if (leader !== undefined) message.leader = candidateOf(leader);
   message.joined = change.joined.map(placedOf);
-  message.left = [...change.left];
+  message.left = change.left.map(({ candidate }) => candidate.name);
   message.moved = change.moved.map(placedOf);
-  message.updated = change.updated.map(candidateOf);
+  message.updated = change.updated.map(({ candidate }) => candidateOf(candidate));
   return message;
 }
 
