@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { generate } from "selfsigned";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Connections, createConnections, type PortHandler } from "./connections.ts";
@@ -170,6 +171,32 @@ describe("limits", () => {
     const port = await open({ tls, limits: { greetingMs: 20 } });
     await sayAndHear(port, "\x16\x03\x01\x02\x00");
   });
+
+  // Only Linux has the whole of 127.0.0.0/8 on its loopback.
+  test.runIf(process.platform === "linux")(
+    "peers that shake hands from one port with two of our addresses are both served",
+    async () => {
+      const port = await open({ tls, host: "0.0.0.0" });
+      // Bound by us, and so with SO_REUSEADDR: only then may the second have the same port.
+      const from = { localAddress: "127.0.0.1", port: portOf(port) };
+      const first = connectTcp({ ...from, host: "127.0.0.1", localPort: 0 });
+      await once(first, "connect");
+      const localPort = first.localPort!;
+      const second = connectTcp({ ...from, host: "127.0.0.2", localPort });
+      await once(second, "connect");
+      const secured = [first, second].map((socket) =>
+        connectTls({ socket, rejectUnauthorized: false }),
+      );
+      const answers = secured.map(async (socket) => {
+        socket.on("error", () => {});
+        socket.write("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        return Buffer.concat(await socket.toArray()).toString();
+      });
+      for (const answer of await Promise.allSettled(answers)) {
+        expect(answer.status === "fulfilled" && answer.value).toContain("1.1 tls");
+      }
+    },
+  );
 
   test("a peer whose HTTP/1.1 headers never end gets 408 and is closed", async () => {
     const port = await open({ limits: { headersMs: 50 } });

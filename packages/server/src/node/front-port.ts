@@ -113,7 +113,7 @@ class Port implements FrontPort {
   readonly #http2: Http2Server;
   readonly #sessions: Set<ServerHttp2Session> = new Set();
   readonly #greeting: Set<Socket> = new Set();
-  /** By the peer's address and port, all that a secured socket tells of the one beneath it. */
+  /** By the addresses and ports of both sides, all that a secured socket tells of the one beneath it. */
   readonly #inHandshake: Map<string, OpenConnection> = new Map();
   #isClosing = false;
   #url = "";
@@ -294,7 +294,8 @@ function refuseClearText(socket: Socket): void {
 }
 
 function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
+  // Ours too: to two addresses of this machine a peer may speak from one port.
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }
 
 function messageOf(error: unknown): string {
