@@ -38,6 +38,8 @@ export class AttachStream {
   #isInputEnded = false;
   #closingsOpen = 0;
   #isSessionClosed = false;
+  /** Its end was the client's and has been reported. */
+  #isClientGone = false;
   #isClosed = false;
 
   constructor(node: ElectionNode, connection: Connection | undefined) {
@@ -108,7 +110,13 @@ export class AttachStream {
       this.#outbox.ended !== undefined ||
       this.#isShuttingDown ||
       this.#connection?.endedByServer === true;
-    if (this.#opening === undefined || isEndedByServer) return;
+    if (isEndedByServer) return;
+    this.#isClientGone = true;
+    this.#tellDisconnected();
+  }
+
+  #tellDisconnected(): void {
+    if (this.#opening === undefined) return;
     for (const partition of this.#node.partitions) {
       partition.disconnect(this.#opening.sessionId, this.#attachment);
     }
@@ -218,6 +226,8 @@ export class AttachStream {
   /** An end in order, the server's or the client's, waits for the commands that are under way. */
   #idle(): void {
     if (!this.#commands.isIdle || this.#closingsOpen > 0) return;
+    // A registration that was under way when the client left has come through this attachment since.
+    if (this.#isClientGone) this.#tellDisconnected();
     if (this.#isSessionClosed) this.#outbox.end({ kind: "goodbye", reason: "session closed" });
     else if (this.#isShuttingDown) this.#outbox.end({ kind: "goodbye", reason: "shutting down" });
     else if (this.#isInputEnded) this.#outbox.end({ kind: "done" });
