@@ -278,6 +278,16 @@ test("a watcher that takes as fast as changes come is not ended, though it never
   expect(seen).toEqual(Array.from({ length: 5_950 }, (_, i) => BigInt(i + 1)));
 });
 
+test("a watch ends when another node's snapshot takes the place of the state that it followed", async () => {
+  const world = await createWorld();
+  const { watch: watching } = watch(world, names("e"));
+  await apply(world, enter("e"));
+
+  world.log(1).install(world.log(1).takeSnapshot());
+
+  expect(watching.ended).toBe("replaced");
+});
+
 test("an idle watch is told how far nothing was missed, once per move", async () => {
   const world = await createWorld();
   const watching = watch(world, names("e"));
