@@ -12,7 +12,11 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["{packages,apps,tools,bench,examples}/**/*.spec.ts", "scripts/*.spec.mjs"],
     exclude: ["**/node_modules/**", "**/dist/**"],
-    testTimeout: 30_000,
+    // Both only guard against hanging: a wait is for a condition, and no test judges a duration.
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
+    // Vitest would leave one core idle; tests of real processes wait more than they work.
+    maxWorkers: 2,
   },
 });
 
