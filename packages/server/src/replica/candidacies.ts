@@ -44,7 +44,7 @@ interface AttachedSession {
 export class Candidacies {
   readonly #partition: number;
   readonly #sessions = new Map<SessionId, AttachedSession>();
-  /** Who holds a candidacy, among the attached: a change names those who left without their sessions. */
+  /** Who holds a candidacy, among the attached and as far as changes have told. */
   readonly #holders = new Map<string, AttachedSession>();
 
   constructor(partition: number) {

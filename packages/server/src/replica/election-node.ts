@@ -41,6 +41,8 @@ export interface ElectionNodeOptions {
 interface WatchRequestOptions {
   readonly target: WatchTarget;
   readonly resume: ResumePoint | undefined;
+  /** For one named election that resumes: what it was at the resume point comes first. */
+  readonly withBase: boolean;
   readonly ready: () => void;
 }
 
@@ -136,12 +138,13 @@ class OpenElectionNode implements ElectionNode {
     return this.#clock.monotonicMs() + Math.min(timeoutMs, PATIENCE_MS);
   }
 
-  watch({ target, resume, ready }: WatchRequestOptions): Watch {
+  watch(request: WatchRequestOptions): Watch {
+    const { target } = request;
     const partitions =
       target.kind === "prefix"
         ? this.partitions
         : this.partitions.filter((partition) => target.keys.some((key) => partition.isHomeOf(key)));
-    const watch = new Watch({ target, partitions, resume, ready, giveUpAtMs: this.giveUpAtMs() });
+    const watch = new Watch({ ...request, partitions, giveUpAtMs: this.giveUpAtMs() });
     this.#watches.add(watch);
     if (this.#isShuttingDown) watch.end("shutting-down");
     else watch.start();

@@ -9,6 +9,7 @@ import {
   type ElectionView,
   type FenceView,
   keyText,
+  type PastView,
   type PrimitiveKey,
 } from "@conclave/fsm";
 import type { RoundOutcome } from "./confirm-rounds.ts";
@@ -135,7 +136,7 @@ function leastOf(cursors: readonly KeyCursor[]): KeyCursor | undefined {
 }
 
 /** Roughly what a view takes on the wire; names count as if every character took two bytes. */
-export function estimateViewBytes({ key, leader, queue }: ElectionView): number {
+export function estimateViewBytes({ key, leader, queue }: PastView): number {
   let bytes = 64 + 2 * (key.name.length + key.namespace.length);
   for (const { name, metadata } of leader === undefined ? queue : [leader, ...queue]) {
     bytes += 32 + 2 * name.length;

@@ -13,8 +13,10 @@ import {
   type Change,
   type ElectionView,
   keyText,
+  type PastView,
   type PrimitiveKey,
   type Resumption,
+  undoChanges,
 } from "@conclave/fsm";
 import type { RoundMember } from "./confirm-rounds.ts";
 import { isWatched, type KeyPrefix, type WatchIndex, type WatchTarget } from "./watch-index.ts";
@@ -22,6 +24,8 @@ import { isWatched, type KeyPrefix, type WatchIndex, type WatchTarget } from "./
 export type WatchEvent =
   | { readonly kind: "snapshot"; readonly partition: number; readonly view: ElectionView }
   | { readonly kind: "snapshot-end" }
+  /** What an election was at the resume point, which the changes that follow apply to. */
+  | { readonly kind: "base"; readonly partition: number; readonly view: PastView }
   | { readonly kind: "change"; readonly partition: number; readonly change: Change }
   | {
       readonly kind: "gap";
@@ -65,6 +69,8 @@ export interface WatchOptions {
   readonly target: WatchTarget;
   readonly partitions: readonly WatchedPartition[];
   readonly resume: ResumePoint | undefined;
+  /** For one named election that resumes: what it was at the resume point comes first. */
+  readonly withBase: boolean;
   readonly giveUpAtMs: number;
   /** There is something to take, or it has ended. Not called again before all was taken. */
   readonly ready: () => void;
@@ -229,12 +235,21 @@ export class Watch {
         continue;
       }
       const changes = resumption.kind === "replay" ? resumption.changes : [];
+      if (this.#options.withBase) missed.push(this.#baseOf(partition, changes, after));
       for (const change of changes) missed.push({ kind: "change", partition: number, change });
       missed.push({ kind: "progress", partition: number, revision });
     }
     this.#queue = gaps.length > 0 ? gaps : missed;
     this.#replayed = this.#queue.length;
     return gaps.length === 0;
+  }
+
+  /** The changes are all that came after, since they are read at the same moment as the state. */
+  #baseOf(partition: WatchedPartition, changes: readonly Change[], after: bigint): WatchEvent {
+    const { target } = this.#options;
+    assert(target.kind === "names" && target.keys.length === 1, "only one election has a base");
+    const view = undoChanges(partition.view(target.keys[0]!), changes, after);
+    return { kind: "base", partition: partition.number, view };
   }
 
   /** An election whose own revision is not above the resume point has not changed since (A4). */

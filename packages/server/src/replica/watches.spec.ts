@@ -56,12 +56,17 @@ interface Watching {
   readonly readies: { count: number };
 }
 
-function watch(world: MemoryNode, target: WatchTarget, resume?: ResumePoint): Watching {
+function watch(
+  world: MemoryNode,
+  target: WatchTarget,
+  resume?: ResumePoint,
+  withBase = false,
+): Watching {
   const readies = { count: 0 };
   const ready = (): void => {
     readies.count++;
   };
-  return { watch: world.node.watch({ target, resume, ready }), readies };
+  return { watch: world.node.watch({ target, resume, withBase, ready }), readies };
 }
 
 /** Takes everything there is, in short: `snapshot e=1`, `change e=2`, `gap 0-5`, `progress 7`, `end`. */
@@ -78,7 +83,8 @@ function takeEvents(watching: Watch): { event: WatchEvent; resume: ResumePoint |
 function short(event: WatchEvent): string {
   switch (event.kind) {
     case "snapshot":
-      return `snapshot ${event.view.key.name}=${event.view.revision}`;
+    case "base":
+      return `${event.kind} ${event.view.key.name}=${event.view.revision}`;
     case "change":
       return `change ${event.change.key.name}=${event.change.revision} ${event.change.cause}`;
     case "gap":
@@ -151,6 +157,19 @@ test("schedule N: below the floor an election that has not changed since has mis
   const watching = watch(restarted, names("e"), new Map([[1, 1n]]));
 
   expect(take(watching)).toEqual(["progress 2"]);
+});
+
+test("a watch that asks for its base gets it first, whether anything was missed or not", async () => {
+  const world = await createWorld();
+  await apply(world, enter("e"), enter("f"), enter("e", "b"), enter("e", "c"));
+  const restarted = await restart(world);
+  const after = (revision: bigint, of = world): string[] =>
+    take(watch(of, names("e"), new Map([[1, revision]]), true));
+
+  expect(after(2n)).toEqual(["base e=1", "change e=3 entered", "change e=4 entered", "progress 4"]);
+  expect(after(4n)).toEqual(["base e=4", "progress 4"]);
+  expect(after(4n, restarted)).toEqual(["base e=4", "progress 4"]);
+  expect(after(3n, restarted)).toEqual(["gap 3-4", "snapshot e=4", "end"]);
 });
 
 test("schedule N: a resume point that the leader has not reached is refused, not answered with old changes", async () => {

@@ -157,6 +157,12 @@ const OTHER: readonly Row[] = [
   ],
   [
     "Watch",
+    "with_base",
+    "only with after",
+    (c) => drain(c.elections.watch({ elections: [election], withBase: true })),
+  ],
+  [
+    "Watch",
     "resume",
     "from a message of a watch",
     (c) => drain(c.elections.watch({ prefix: {}, resume: Uint8Array.of(9) })),

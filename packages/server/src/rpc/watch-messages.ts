@@ -31,7 +31,7 @@ export function takeMessages(
       event: messageOf(event),
       resume,
     };
-    const bytes = event.kind === "snapshot" ? estimateViewBytes(event.view) : CHANGE_BYTES;
+    const bytes = "view" in event ? estimateViewBytes(event.view) : CHANGE_BYTES;
     return push({ message, bytes });
   });
 }
@@ -42,6 +42,8 @@ function messageOf(event: WatchEvent): WatchResponse["event"] {
       return { case: "snapshot", value: electionViewOf(event.partition, event.view) };
     case "snapshot-end":
       return { case: "snapshotEnd", value: { $typeName: "conclave.v1.SnapshotEnd" } };
+    case "base":
+      return { case: "base", value: electionViewOf(event.partition, event.view) };
     case "change":
       return { case: "change", value: sharedChangeOf(event.partition, event.change) };
     case "gap": {

@@ -44,6 +44,7 @@ export function pageTokenOf(next: string | undefined): string {
 export interface WatchQuery {
   readonly target: WatchTarget;
   readonly resume: ResumePoint | undefined;
+  readonly withBase: boolean;
 }
 
 export function watchQueryOf(
@@ -53,7 +54,7 @@ export function watchQueryOf(
   const target = watchTargetOf(request);
   // A target is told from a failure by the words of its kind.
   if (target.kind === "failure") return target;
-  const { after, resume: token } = request;
+  const { after, resume: token, withBase } = request;
   if (after !== undefined) {
     const [key] = target.kind === "names" ? target.keys : [];
     const isOneName = target.kind === "names" && target.keys.length === 1 && token.length === 0;
@@ -61,13 +62,14 @@ export function watchQueryOf(
       return invalidField("after", "only with one named election and without resume");
     }
     const home = homeOf(key.name, cluster.partitionCount);
-    return { target, resume: new Map([[home, after]]) };
+    return { target, resume: new Map([[home, after]]), withBase };
   }
-  if (token.length === 0) return { target, resume: undefined };
+  if (withBase) return invalidField("with_base", "only with after");
+  if (token.length === 0) return { target, resume: undefined, withBase };
   const decoded = decodeResume(cluster.clusterId, token);
   if (decoded.kind === "other-cluster") return notApplied("other_cluster");
   if (decoded.kind === "malformed") return invalidField("resume", "from a message of a watch");
-  return { target, resume: decoded.point };
+  return { target, resume: decoded.point, withBase };
 }
 
 function watchTargetOf({ elections, prefix }: WatchRequest): WatchTarget | Failure {
