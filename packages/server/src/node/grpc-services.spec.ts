@@ -34,18 +34,18 @@ const loading = { includeDirs: [protoDirectory], keepCase: true, enums: String, 
 let port: FrontPort;
 let leaderless: readonly number[] = [];
 const readiness = createReadiness(() => leaderless);
-/** How many are told of changes, by now. */
-let watchers = 0;
+/** Who is told of changes, by now. */
+const watchers = new Set<() => void>();
 const counted: Readiness = {
   ...readiness,
   get isShuttingDown() {
     return readiness.isShuttingDown;
   },
   subscribe(changed) {
-    watchers++;
+    watchers.add(changed);
     const unsubscribe = readiness.subscribe(changed);
     return () => {
-      watchers--;
+      watchers.delete(changed);
       unsubscribe();
     };
   },
@@ -270,7 +270,7 @@ describe("health at shutdown", () => {
       const stream = client.serverStream("Watch", { service });
       return stream.toArray();
     });
-    await expect.poll(() => watchers).toBe(2);
+    await expect.poll(() => watchers.size).toBe(2);
     readiness.shutDown();
     expect(await Promise.all(heard)).toEqual([
       [{ status: "SERVING" }, { status: "NOT_SERVING" }],
