@@ -29,6 +29,8 @@ export interface Answer {
 }
 
 export interface CallListener {
+  /** The command is about to be sent, for the first time or again. */
+  sending?(): void;
   answered(answer: Answer): void;
   refused(error: FrameError): void;
   /** A transient refusal, after which the question is asked again. */
@@ -96,6 +98,7 @@ export class Calls {
       taken += 1;
       if (!this.#open.has(call.correlation)) continue;
       call.firstSentAt ??= now;
+      call.listener.sending?.();
       bytes += sizeBound(call.command);
       commands.push(
         create(AttachCommandSchema, { correlation: call.correlation, command: call.command }),

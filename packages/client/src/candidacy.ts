@@ -139,6 +139,8 @@ export class Candidacy implements SessionMember {
   read(): void {
     const { namespace, election, candidate } = this.#options;
     const { epoch } = this.#state;
+    // Then the Enter may be what makes the election, and its absence tells nothing.
+    const isEntering = this.#state.inFlight === "enter";
     const session = this.#session;
     if (session === undefined) return;
     const request = create(GetRequestSchema, { election: electionRef(namespace, election) });
@@ -154,11 +156,13 @@ export class Candidacy implements SessionMember {
           session.hasRead(this, view.asOfRevision);
         },
         refused: (error) => {
-          if (errorFromFrame(error).code !== "NOT_FOUND") return;
-          // The election has been deleted, and its candidacies with it.
-          const { revision, term } = this.#state;
-          const fact: Fact = { place: "gone", revision, term, cause: "deleted" };
-          this.#step({ kind: "fact", epoch, fact, confirmedBy: 0n });
+          if (errorFromFrame(error).code === "NOT_FOUND" && !isEntering) {
+            // The election has been deleted, and its candidacies with it.
+            const { revision, term } = this.#state;
+            const fact: Fact = { place: "gone", revision, term, cause: "deleted" };
+            this.#step({ kind: "fact", epoch, fact, confirmedBy: 0n });
+          }
+          session.hasNotRead(this);
         },
       },
     );

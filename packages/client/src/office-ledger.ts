@@ -20,6 +20,8 @@ export class OfficeLedger {
   #pushed = 0n;
   /** Candidacies still to be read, or nothing where no reading is under way. */
   #unread: Set<object> | undefined;
+  /** Of those still to be read, at least one could not be. */
+  #hasFailed = false;
   #readAt: bigint | undefined;
 
   /** Whether some change of office is known to have happened that has not been processed. */
@@ -32,6 +34,11 @@ export class OfficeLedger {
     return this.#unread !== undefined;
   }
 
+  /** Whether a reading is under way that may still complete. */
+  get isReadUnderWay(): boolean {
+    return this.isReading && !this.#hasFailed;
+  }
+
   /** A new attachment: its pushes begin anew, with a picture that says nothing of what is gone. */
   attached(): void {
     this.#pushed = 0n;
@@ -41,6 +48,7 @@ export class OfficeLedger {
   beginReading(candidacies: Iterable<object>): void {
     this.#unread = new Set(candidacies);
     this.#readAt = undefined;
+    this.#hasFailed = false;
     this.#completeIfRead();
   }
 
@@ -49,6 +57,11 @@ export class OfficeLedger {
     if (this.#unread?.delete(candidacy) !== true) return;
     if (this.#readAt === undefined || asOfRevision < this.#readAt) this.#readAt = asOfRevision;
     this.#completeIfRead();
+  }
+
+  /** It could not be read. Nothing is complete, and no push counts, until a reading is begun anew. */
+  failRead(candidacy: object): void {
+    if (this.#unread?.has(candidacy) === true) this.#hasFailed = true;
   }
 
   /** The candidacy is over: nothing can be lost with it, so nobody needs to read it. */

@@ -26,6 +26,7 @@ import {
 } from "@conclave/api";
 import { assert, type CancelTimer } from "@conclave/base";
 import type { BeliefClock } from "./belief.ts";
+import { Business } from "./business.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
 import type { Fact } from "./candidacy-machine.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
@@ -50,6 +51,8 @@ export interface SessionMember {
   review(): void;
 }
 
+type BuildCommand = (id: CommandId) => Command;
+
 /** After this many renewals that no quorum confirmed, another node is tried. */
 const UNCONFIRMED_MAX = 2;
 /** How long a closing session waits for the server to have heard of it. */
@@ -67,8 +70,7 @@ export class Session {
   readonly #numbers = new CommandNumbers();
   readonly #members = new Map<number, Map<string, SessionMember>>();
   readonly #ledgers = new Map<number, OfficeLedger>();
-  /** Where this session has business: registered as the server said, or perhaps, since it was asked. */
-  readonly #business = new Map<number, "asked" | "registered">();
+  readonly #business = new Business();
   readonly #ended = new Set<number>();
   /** Partitions whose lease held at the last look. */
   readonly #alive = new Set<number>();
@@ -89,8 +91,7 @@ export class Session {
     this.#id = context.runtime.drawSessionId();
     assert(this.#id !== 0n, "a session's id is never 0");
     this.#leases = new Leases(clock, times);
-    const { clock: timers, prng } = context.runtime;
-    this.#beat = new RenewalBeat(timers, prng, times.ttlMs, this);
+    this.#beat = new RenewalBeat(context.runtime.clock, context.runtime.prng, times.ttlMs, this);
     this.#channel = new Channel(context, this, times.ttlMs / 3);
     this.#calls = new Calls(context.runtime, () => this.#channel.poke());
     this.#channel.open();
@@ -111,7 +112,7 @@ export class Session {
 
   /** Nothing lives here, and nothing can any more where it lived: it may be closed. */
   get isSpent(): boolean {
-    return this.#ended.size > 0 && this.#business.size === 0 && this.#members.size === 0;
+    return this.#ended.size > 0 && this.#business.isEmpty && this.#members.size === 0;
   }
 
   join(member: SessionMember): void {
@@ -133,33 +134,11 @@ export class Session {
   }
 
   /** A numbered command: applied once, however often it has to be sent. */
-  command(partition: number, build: (id: CommandId) => Command, listener: CallListener): void {
+  command(partition: number, build: BuildCommand, listener: CallListener): void {
     // Renewed from the first: a stream that swallows the answer is then noticed by the renewals.
-    if (!this.#business.has(partition)) this.#business.set(partition, "asked");
+    this.#business.asked(partition);
     this.#beat.start();
-    const number = this.#numbers.issue();
-    const id = create(CommandIdSchema, {
-      sessionId: this.#id,
-      number,
-      acknowledged: this.#numbers.acknowledged,
-    });
-    this.#calls.ask(build(id), {
-      answered: (answer) => {
-        this.#numbers.answered(number);
-        const { value } = answer.reply;
-        if ("result" in value && value.result !== undefined) {
-          this.#business.set(partition, "registered");
-          const { registered, replayed } = value.result;
-          // Given again, it would credit a sending that the registration came long before.
-          if (registered && !replayed) this.#leases.register(partition, answer.firstSentAt);
-        }
-        listener.answered(answer);
-      },
-      refused: (error) => {
-        this.#numbers.answered(number);
-        listener.refused(error);
-      },
-    });
+    this.#numbers.issue(partition, (number) => this.#ask(partition, number, build, listener));
   }
 
   /** A question that changes nothing. */
@@ -175,6 +154,11 @@ export class Session {
     if (wasSuspended && !ledger.isSuspended) this.#reviewAll(member.partition);
   }
 
+  /** The reading was refused: it is begun again when an acknowledgement leaves a doubt. */
+  hasNotRead(member: SessionMember): void {
+    this.#ledger(member.partition).failRead(member);
+  }
+
   remainingMs(partition: number): number {
     return this.#leases.remainingMs(partition);
   }
@@ -187,7 +171,7 @@ export class Session {
 
   /** Renews at the end of this turn; the number is that of a renewal not sent yet. */
   renewNow(partition: number): bigint {
-    this.#business.set(partition, "registered");
+    this.#business.registered(partition, this.#leases.nextNumber);
     this.#isRenewalDue = true;
     this.#channel.poke();
     return this.#leases.nextNumber;
@@ -197,7 +181,8 @@ export class Session {
   endOn(partition: number): void {
     if (this.#ended.has(partition)) return;
     this.#ended.add(partition);
-    this.#business.delete(partition);
+    this.#business.ended(partition);
+    this.#numbers.end(partition);
     this.#leases.end(partition);
     for (const member of [...(this.#members.get(partition)?.values() ?? [])]) {
       member.sessionEnded();
@@ -250,7 +235,7 @@ export class Session {
     if (this.#wasAttached) for (const partition of this.#members.keys()) this.#readAll(partition);
     this.#wasAttached = true;
     this.#calls.attached();
-    if (this.#business.size > 0) this.#isRenewalDue = true;
+    if (!this.#business.isEmpty) this.#isRenewalDue = true;
   }
 
   received(frame: AttachResponse): void {
@@ -277,7 +262,7 @@ export class Session {
       return create(AttachRequestSchema, { closeSession: true });
     }
     const commands = this.#calls.drain(this.#clock.now());
-    const renewals = this.#isRenewalDue && this.#business.size > 0 ? [this.#renew()] : [];
+    const renewals = this.#isRenewalDue && !this.#business.isEmpty ? [this.#renew()] : [];
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
   }
@@ -295,11 +280,36 @@ export class Session {
     this.#channel.restart(new ElectionError("TIMEOUT", "a renewal was not answered in time"));
   }
 
+  #ask(partition: number, number: bigint, build: BuildCommand, listener: CallListener): void {
+    const id = create(CommandIdSchema, { sessionId: this.#id, number });
+    this.#calls.ask(build(id), {
+      // Anew each time: what was answered meanwhile need not be kept for it.
+      sending: () => {
+        id.acknowledged = this.#numbers.acknowledged(partition);
+      },
+      answered: (answer) => {
+        this.#numbers.answered(partition, number);
+        const { value } = answer.reply;
+        if ("result" in value && value.result !== undefined) {
+          this.#business.registered(partition, this.#leases.nextNumber);
+          const { registered, replayed } = value.result;
+          // Given again, it would credit a sending that the registration came long before.
+          if (registered && !replayed) this.#leases.register(partition, answer.firstSentAt);
+        }
+        listener.answered(answer);
+      },
+      refused: (error) => {
+        this.#numbers.answered(partition, number);
+        listener.refused(error);
+      },
+    });
+  }
+
   #renew(): Renewal {
     this.#isRenewalDue = false;
     this.#beat.sent();
     const number = this.#leases.send();
-    return create(RenewalSchema, { number, partitions: [...this.#business.keys()] });
+    return create(RenewalSchema, { number, partitions: this.#business.partitions });
   }
 
   #renewed(leases: readonly Lease[]): void {
@@ -316,8 +326,7 @@ export class Session {
           this.endOn(partition);
           break;
         case LeaseStatus.NOT_REGISTERED:
-          // Where it was only asked for, the registration may still be on its way.
-          if (this.#business.get(partition) === "registered") this.endOn(partition);
+          if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
           break;
         default:
           this.#beat.hurry();
@@ -333,7 +342,7 @@ export class Session {
     const ledger = this.#ledger(partition);
     ledger.acknowledge(officeRevision);
     // The push is probably on its way; asking costs little and ends the doubt in any case.
-    if (ledger.isSuspended && !ledger.isReading) this.#readAll(partition);
+    if (ledger.isSuspended && !ledger.isReadUnderWay) this.#readAll(partition);
     this.#reviewAll(partition);
   }
 
@@ -371,8 +380,7 @@ export class Session {
   }
 
   /**
-   * Tells the members of a partition when its lease has begun or run out, and sets the clock for the
-   * next that will run out.
+   * Tells a partition's members when its lease has begun or run out, and sets the clock for the next.
    */
   #judge(): void {
     this.#cancelJudgement();

@@ -51,6 +51,7 @@ interface Connection {
 }
 
 const DEFAULT_TTL_MS = 10_000;
+const UNACKNOWLEDGED_MAX = 1024;
 
 export class MemoryServer {
   readonly #clusterId: Uint8Array;
@@ -261,15 +262,18 @@ export class MemoryServer {
       if (registered) this.#sessions.register(session, home.number, connection.id);
       const replies = session.registrations.get(home.number)?.replies ?? new Map<bigint, Reply>();
       const given = replies.get(number);
+      const acknowledged = command.value.command?.acknowledged ?? 0n;
+      for (const old of replies.keys()) if (old <= acknowledged) replies.delete(old);
       if (given !== undefined) return again(given);
+      if (replies.size >= UNACKNOWLEDGED_MAX) {
+        return refusal("resource_exhausted", Reason.TOO_MANY_UNACKNOWLEDGED, "too many answers");
+      }
       const reply = applyOwn(home, command, {
         session: session.id,
         instance: session.instance,
         registered,
       });
       replies.set(number, reply);
-      const acknowledged = command.value.command?.acknowledged ?? 0n;
-      for (const old of replies.keys()) if (old <= acknowledged) replies.delete(old);
       return reply;
     });
   }
