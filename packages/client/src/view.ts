@@ -70,10 +70,12 @@ export type Change =
 
 export interface WatchOptions {
   /**
-   * The last view that was seen, perhaps by an earlier process: the watch goes on after its revision.
-   * A view and not a number, because changes are differences and need what they change.
+   * Go on after this revision, that of the last view that was seen, perhaps by an earlier process:
+   * the first change told is the one that came next. Default: begin with the state as it is.
+   * Where the server's history does not reach back so far, a `gap` is told and the state; a revision
+   * that the server has never reached, as after a restore, ends the watch with GAP.
    */
-  readonly after?: View;
+  readonly after?: bigint;
   /** Ends the watch quietly: the iteration returns. */
   readonly signal?: AbortSignal;
 }

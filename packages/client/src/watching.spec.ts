@@ -47,7 +47,7 @@ test("a watch that resumes where history is gone says so, and shows the state as
   expect(seen.at(-1)).toMatchObject({ view: { leader: { metadata: { n: "1099" } } } });
 });
 
-test("a watch from a view shows what came after it and not the view again", async () => {
+test("a watch after a revision shows what came after it, whole, and not what was seen", async () => {
   const world = createWorld();
   const { client } = await world.start();
   const orders = client.election("orders");
@@ -55,10 +55,13 @@ test("a watch from a view shows what came after it and not the view again", asyn
   const view = await orders.get();
   await first.resign();
 
-  const seen = watchInto(orders, { after: view });
+  const seen = watchInto(orders, { after: view.revision });
+  await world.settle();
+  stand(client, "y");
   await world.settle();
 
-  expect(seen.map(told)).toEqual(["vacant resigned"]);
+  expect(seen.map(told)).toEqual(["vacant resigned", "elected y"]);
+  expect(viewOf(seen)).toEqual(await orders.get());
 });
 
 test("a reader that is late misses changes of the queue, never a change of office", async () => {

@@ -32,9 +32,9 @@ export interface WatchContext {
   readonly closing: AbortSignal;
 }
 
-/** One election by name, perhaps from a view on; or all whose name begins with a prefix. */
+/** One election by name, perhaps from a revision on; or all whose name begins with a prefix. */
 export type WatchScope =
-  | { readonly kind: "election"; readonly name: string; readonly after: View | undefined }
+  | { readonly kind: "election"; readonly name: string; readonly after: bigint | undefined }
   | { readonly kind: "prefix"; readonly prefix: string };
 
 const RESTART_MS = 50;
@@ -72,6 +72,8 @@ class Watching implements WatchListener {
   /** Known elections that a snapshot under way has not shown: what is left at its end is deleted. */
   #unseen: Set<string> | undefined;
   #resume: Uint8Array = new Uint8Array();
+  /** The revision to go on after, until the server has said what the election was then. */
+  #after: bigint | undefined;
   /** What a snapshot shows is told even where its revision is known: the reader was told of a gap. */
   #isAfterGap = false;
   #isLive = true;
@@ -83,9 +85,7 @@ class Watching implements WatchListener {
   constructor(context: WatchContext, scope: WatchScope, signal: AbortSignal | undefined) {
     this.#context = context;
     this.#scope = scope;
-    if (scope.kind === "election" && scope.after !== undefined) {
-      this.#views.set(scope.name, scope.after);
-    }
+    if (scope.kind === "election") this.#after = scope.after;
     this.#handle = context.channel.watch(this);
     const { closing } = context;
     const unlistens = [onAbort(closing, () => this.#fail(closing.reason))];
@@ -124,9 +124,13 @@ class Watching implements WatchListener {
       return create(WatchRequestSchema, { prefix, ...resume });
     }
     const elections = [electionRef(namespace, this.#scope.name)];
+    if (canResume) return create(WatchRequestSchema, { elections, ...resume });
+    if (this.#after !== undefined) {
+      return create(WatchRequestSchema, { elections, after: this.#after, withBase: true });
+    }
     const known = this.#views.get(this.#scope.name);
-    const after = canResume || known === undefined ? {} : { after: known.revision };
-    return create(WatchRequestSchema, { elections, ...resume, ...after });
+    const after = known === undefined ? {} : { after: known.revision };
+    return create(WatchRequestSchema, { elections, ...after });
   }
 
   event({ event, resume }: WatchResponse): void {
@@ -137,6 +141,9 @@ class Watching implements WatchListener {
         break;
       case "snapshotEnd":
         this.#snapshotEnd();
+        break;
+      case "base":
+        this.#base(event.value);
         break;
       case "change":
         if (!this.#change(event.value)) return;
@@ -200,6 +207,13 @@ class Watching implements WatchListener {
     }
   }
 
+  /** What the changes to come apply to. The reader has seen it. */
+  #base(message: ElectionView): void {
+    const view = viewOf(message);
+    this.#after = undefined;
+    this.#views.set(view.election, view);
+  }
+
   /** False when something was missed, and the watch has begun anew. */
   #change(message: ChangeMessage): boolean {
     const name = message.election?.name ?? "";
@@ -209,6 +223,7 @@ class Watching implements WatchListener {
     if (change === undefined) {
       this.#push({ type: "gap", lost: [known?.revision ?? 0n, message.revision] });
       this.#isAfterGap = true;
+      this.#after = undefined;
       this.#resume = new Uint8Array();
       this.#views.delete(name);
       this.#handle.restart();
@@ -223,6 +238,7 @@ class Watching implements WatchListener {
 
   #gap({ afterRevision, beforeRevision }: Gap): void {
     this.#isAfterGap = true;
+    this.#after = undefined;
     this.#unseen = new Set(this.#views.keys());
     this.#push({ type: "gap", lost: [afterRevision, beforeRevision] });
   }

@@ -48,7 +48,7 @@ export class MemoryPartition {
   readonly #listener: PartitionListener;
   readonly #wallMs: () => number;
   readonly #elections = new Map<string, MemoryElection>();
-  readonly #history: Change[] = [];
+  readonly #history: { readonly change: Change; readonly before: MemoryElection }[] = [];
   /** Terms of deleted elections go on where they ended. */
   readonly #tombstones = new Map<string, bigint>();
   #revision = 0n;
@@ -65,7 +65,7 @@ export class MemoryPartition {
 
   /** The revision before the oldest change that is still known. */
   get floor(): bigint {
-    return (this.#history[0]?.revision ?? this.#revision + 1n) - 1n;
+    return (this.#history[0]?.change.revision ?? this.#revision + 1n) - 1n;
   }
 
   find(namespace: string, name: string): MemoryElection | undefined {
@@ -86,7 +86,14 @@ export class MemoryPartition {
   }
 
   changesAfter(revision: bigint): Change[] {
-    return this.#history.filter((change) => change.revision > revision);
+    return this.#history.map(({ change }) => change).filter((c) => c.revision > revision);
+  }
+
+  /** An election as it was at a revision that is not below the floor. */
+  viewAt(namespace: string, name: string, revision: bigint): ElectionView {
+    const key = keyOf(namespace, name);
+    const next = this.#history.find((h) => h.change.revision > revision && h.before.key === key);
+    return { ...this.view(next?.before ?? this.get(namespace, name)), asOfRevision: revision };
   }
 
   /** Replaces the list; one event and at most one new term, or nothing when nothing is different. */
@@ -115,7 +122,7 @@ export class MemoryPartition {
       this.#elections.set(election.key, after);
     }
     const change = this.#describe(election, after, cause, reason);
-    this.#history.push(change);
+    this.#history.push({ change, before: election });
     if (this.#history.length > HISTORY_MAX) this.#history.shift();
     this.#listener.changed(change, election, after);
     return after;

@@ -6,6 +6,9 @@ import {
   type AttachWatchEvent,
   AttachWatchEventSchema,
   type Change,
+  FrameErrorSchema,
+  Outcome,
+  Reason,
   type WatchRequest,
   type WatchResponse,
   WatchResponseSchema,
@@ -35,7 +38,8 @@ export class MemoryWatches {
     const watch: Watch = { id, request, sent: pointOf(request, this.#partitions) };
     this.#watches.set(id, watch);
     const behind = this.#partitions.filter((home) => this.#isBelowFloor(watch, home));
-    if (watch.sent.size === 0) this.#snapshot(watch);
+    if (this.#isAhead(watch)) this.#refuse(id);
+    else if (watch.sent.size === 0) this.#snapshot(watch);
     else if (behind.length > 0) {
       for (const home of behind) this.#gap(watch, home);
       this.#snapshot(watch);
@@ -86,6 +90,25 @@ export class MemoryWatches {
     return home.all().some((e) => covers(request, e.namespace, e.name) && e.revision > from);
   }
 
+  #isAhead({ sent, request }: Watch): boolean {
+    const homes = request.prefix === undefined ? this.#homesOf(request) : this.#partitions;
+    return homes.some((home) => (sent.get(home.number) ?? 0n) > home.revision);
+  }
+
+  #refuse(id: bigint): void {
+    this.#watches.delete(id);
+    const info = { reason: Reason.RESUME_AHEAD, outcome: Outcome.NOT_APPLIED };
+    const message = "no such revision has been reached";
+    const value = create(FrameErrorSchema, { code: "out_of_range", message, info });
+    this.#events.push(create(AttachWatchEventSchema, { id, outcome: { case: "ended", value } }));
+  }
+
+  /** The partitions on which the elections that a watch names live. */
+  #homesOf({ elections }: WatchRequest): MemoryPartition[] {
+    const numbers = elections.map(({ name }) => homeOf(name, this.#partitions.length));
+    return this.#partitions.filter(({ number }) => numbers.includes(number));
+  }
+
   #gap(watch: Watch, home: MemoryPartition): void {
     const value = {
       $typeName: "conclave.v1.Gap",
@@ -97,6 +120,13 @@ export class MemoryWatches {
   }
 
   #replay(watch: Watch): void {
+    const { after, withBase, elections } = watch.request;
+    const [home] = this.#homesOf(watch.request);
+    const [named] = elections;
+    if (withBase && after !== undefined && home !== undefined && named !== undefined) {
+      const value = home.viewAt(named.namespace, named.name, after);
+      this.#emit(watch, { case: "base", value });
+    }
     for (const home of this.#partitions) {
       const from = watch.sent.get(home.number);
       if (from === undefined) continue;
