@@ -87,6 +87,30 @@ test("a reader that has seen enough ends the watch without a word", async () => 
   expect(stderr).toBe("");
 });
 
+test("a watch after a revision tells what came next, whole, to a process that saw nothing before", async () => {
+  await using scene = createScene();
+  const { url } = await startServer(scene);
+  const campaign = await startCampaign(scene, url);
+  const get = at(scene, url, ["get", "demo", "-o", "json"]);
+  await get.exited;
+  const { revision } = JSON.parse(get.stdout());
+  const evict = at(scene, url, ["evict", "demo", "a", "--reason", "drill"]);
+  expect(await evict.exited).toBe(0);
+
+  const watch = at(scene, url, ["watch", "demo", "--after", String(revision), "-o", "json"]);
+  await eventually("it tells", () => watch.stdout().includes("\n"), watch.stderr);
+  const ahead = at(scene, url, ["watch", "demo", "--after", String(revision + 1000)]);
+
+  expect(JSON.parse(watch.lines()[0] ?? "")).toMatchObject({
+    ...{ type: "vacant", cause: "evicted", reason: "drill" },
+    ...{ revision: revision + 1, term: 1, leader: null, queue: [] },
+  });
+  expect(await ahead.exited).toBe(1);
+  watch.kill("SIGINT");
+  campaign.kill("SIGINT");
+  expect(await watch.exited).toBe(0);
+});
+
 test("dev leaves a cluster's address where the other commands find it, and stops cleanly", async () => {
   await using scene = createScene();
   const dev = scene.processes.conclave(["dev"], { CONCLAVE_SERVER_LISTEN: "127.0.0.1:0" });

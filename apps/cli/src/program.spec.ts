@@ -48,6 +48,8 @@ test.each([
   [["run", "x", "--ttl", "3s", "--drain", "2s", "--", "a"], "not below half of the TTL"],
   [["watch"], "Give the name of an election, or --prefix"],
   [["watch", "a", "--prefix", "b"], "Give the name of an election, or --prefix"],
+  [["watch", "--prefix", "b", "--after", "4"], "--after is a revision of one election"],
+  [["watch", "a", "--after", "x"], "It is a whole number"],
   [["evict", "a", "b", "--if-revision", "x"], "It is a whole number"],
   [["get", "a", "--endpoint", "nowhere"], '"nowhere" is no URL like http://127.0.0.1:7400'],
   [["dev", "--nodes", "3"], "only 1 so far, replication comes next"],

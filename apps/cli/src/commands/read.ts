@@ -8,6 +8,7 @@ import {
   addClusterOptions,
   addOutputOption,
   type ClusterOptions,
+  integerArgument,
   type OutputOptions,
   withClient,
 } from "../cluster-options.ts";
@@ -74,6 +75,7 @@ function addList(program: Command, context: CliContext): void {
 }
 
 interface WatchCommandOptions extends ReadOptions {
+  readonly after?: bigint;
   readonly prefix?: string;
 }
 
@@ -83,6 +85,11 @@ function addWatch(program: Command, context: CliContext): void {
     .description("Show who leads, and every change with its cause, until interrupted.")
     .argument("[name]", "the election")
     .option("--prefix <prefix>", "all elections whose name begins so, instead of one")
+    .option(
+      "--after <revision>",
+      "only what came after it, as `get` or `watch -o json` showed it; not with --prefix",
+      integerArgument,
+    )
     .addHelpText(
       "after",
       "\nWith -o json: one JSON document a line; `type` says what happened, `cause` why.\n" +
@@ -92,6 +99,9 @@ function addWatch(program: Command, context: CliContext): void {
   command.action(async (name: string | undefined, options: WatchCommandOptions) => {
     if ((name === undefined) === (options.prefix === undefined)) {
       throw new CliError(EXIT.usage, "watch what? Give the name of an election, or --prefix");
+    }
+    if (name === undefined && options.after !== undefined) {
+      throw new CliError(EXIT.usage, "--after is a revision of one election: give its name");
     }
     await withClient(options, context, async (client) => {
       const lines = createChangeLines(name === undefined, context.colors);
@@ -112,5 +122,6 @@ function changes(
 ): AsyncIterable<Change> {
   const signal = abortOnStop(context.stops);
   if (name === undefined) return client.watch(options.prefix ?? "", { signal });
-  return client.election(name).watch({ signal });
+  const after = options.after === undefined ? {} : { after: options.after };
+  return client.election(name).watch({ ...after, signal });
 }
