@@ -16,6 +16,24 @@ test("lead returns what work returned, and has resigned by then", async () => {
   expect(world.server.election("orders")?.list).toEqual([]);
 });
 
+test("no work begins when the caller stops at the moment of office", async () => {
+  const world = createWorld();
+  const { client } = await world.start();
+  const stop = new AbortController();
+  let runs = 0;
+  const work = async (): Promise<void> => {
+    runs += 1;
+  };
+  const onState = (state: string): void => {
+    if (state === "leading") stop.abort();
+  };
+
+  const leading = client.election("orders").lead(work, { onState, signal: stop.signal });
+
+  await expect(leading).rejects.toMatchObject({ code: "ABORTED" });
+  expect(runs).toBe(0);
+});
+
 test("lead throws what work threw, and has resigned by then", async () => {
   const world = createWorld();
   const { client } = await world.start();

@@ -173,7 +173,7 @@ class Campaign {
       resign: (office) =>
         this.#resign(
           office,
-          new ElectionError("RESIGNED", `${candidate} resigned ${office.fence}`),
+          () => new ElectionError("RESIGNED", `${candidate} resigned ${office.fence}`),
         ),
     });
   }
@@ -184,31 +184,30 @@ class Campaign {
       const office = await this.#serverGrants();
       const key = `office\n${this.#election}`;
       this.#releaseOffice = await this.#context.turnstile.pass(key, this.stop);
-      if (office.end === undefined) return office;
+      const { end } = office;
+      if (end === undefined) return office;
       this.#releaseOffice();
-      await this.#settle(office.end);
+      await this.#settle(end);
     }
   }
 
   /** Runs the work to its end, whatever becomes of the office, and gives the office up. */
   async run<T>(office: HeldOffice, work: (leadership: Leadership) => Promise<T>): Promise<Run<T>> {
-    const stopped = (): void => void this.#resign(office, abortion(this.stop));
+    // A client that is closing waits for the work that it has told to stop, and for no other.
+    if (this.stop.aborted) throw abortion(this.stop);
+    const stopped = (): void => void this.#resign(office, () => abortion(this.stop));
     const settled = outcomeOf(work, office);
     this.#work = settled;
     const unlisten = onAbort(this.stop, stopped);
     const outcome = await settled;
     this.#work = undefined;
-    const wasTold = office.signal.aborted;
+    const wasTold = office.wasTold;
     unlisten();
-    const lost = office.end;
-    const isLoss = lost !== undefined && this.#resignation === undefined;
-    if (!isLoss) {
-      const { fence } = office;
-      await this.#resign(office, new ElectionError("RESIGNED", `the work of ${fence} has ended`));
-    }
+    const lost = this.#resignation === undefined ? office.end : undefined;
+    if (lost === undefined) await this.#resign(office, () => workEnded(office));
     this.#resignation = undefined;
     this.#releaseOffice();
-    if (!isLoss) return { outcome, loss: undefined, wasTold };
+    if (lost === undefined) return { outcome, loss: undefined, wasTold };
     const { code, message, retryable } = lost;
     const cause = outcome.kind === "threw" ? outcome.error : undefined;
     const loss = new ElectionError(code, message, { retryable, outcome: lost.outcome, cause });
@@ -236,7 +235,7 @@ class Campaign {
   handOver(office: HeldOffice): void {
     this.#unlisten();
     const { closing } = this.#context;
-    const unlisten = onAbort(closing, () => void this.#resign(office, abortion(closing)));
+    const unlisten = onAbort(closing, () => void this.#resign(office, () => abortion(closing)));
     void office.over.then(() => {
       unlisten();
       this.end();
@@ -271,9 +270,9 @@ class Campaign {
     if (loss.code === "EVICTED") await this.#pause(this.#plan.times.ttlMs);
   }
 
-  #resign(office: HeldOffice, reason: ElectionError): Promise<void> {
+  #resign(office: HeldOffice, reason: () => ElectionError): Promise<void> {
     if (this.#resignation !== undefined) return this.#resignation;
-    if (office.end !== undefined) return Promise.resolve();
+    if (office.isOver) return Promise.resolve();
     office.abort(reason);
     const resignation = this.#drainAndLeave(office);
     this.#resignation = resignation;
@@ -313,6 +312,10 @@ class Campaign {
   }
 }
 
+function workEnded({ fence }: HeldOffice): ElectionError {
+  return new ElectionError("RESIGNED", `the work of ${fence} has ended`);
+}
+
 /** Never rejects, also where the work throws before it returns a promise. */
 async function outcomeOf<T>(
   work: (leadership: Leadership) => Promise<T>,
@@ -336,9 +339,9 @@ function anyOf(
   closing: AbortSignal,
   signal: AbortSignal | undefined,
 ): { readonly stop: AbortSignal; readonly unlisten: () => void } {
+  if (signal === undefined) return { stop: closing, unlisten: () => {} };
   const controller = new AbortController();
-  const sources = signal === undefined ? [closing] : [closing, signal];
-  const listeners = sources.map((source) =>
+  const listeners = [closing, signal].map((source) =>
     onAbort(source, () => controller.abort(abortion(source))),
   );
   return {

@@ -28,12 +28,13 @@ import {
 } from "./candidacy-machine.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
 import type { CampaignState } from "./election.ts";
-import { ElectionError } from "./error.ts";
+import type { ElectionError } from "./error.ts";
 import { HeldOffice, type OfficeGround } from "./held-office.ts";
 import type { LeaseTimes } from "./leases.ts";
 import type { Runtime } from "./link.ts";
 import { goneError, lossError } from "./loss-errors.ts";
-import type { Session, SessionMember } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionMember } from "./session-members.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Cause } from "./view.ts";
 import { errorFromFrame } from "./wire-errors.ts";
@@ -111,8 +112,6 @@ export class Candidacy implements SessionMember {
   leave(): Promise<void> {
     const left = createDeferred<void>();
     this.#leavings.push(left);
-    const reason: unknown = this.#office?.signal.reason;
-    if (reason instanceof ElectionError) this.#office?.finish(reason);
     this.#finish("resigned");
     this.#step({ kind: "want", want: "out" });
     return left.promise;
@@ -177,8 +176,7 @@ export class Candidacy implements SessionMember {
   #reviewOffice(): void {
     const { place, term, epoch, confirmedBy } = this.#state;
     const session = this.#session;
-    // Reading the second clock costs some microseconds: once for everything below.
-    const remainingMs = session?.remainingMs(this.partition) ?? 0;
+    const remainingMs = session?.remainingInFrameMs(this.partition) ?? 0;
     if (this.#office !== undefined && remainingMs <= 0) this.#finish("expired");
     const isConfirmed = session?.isConfirmed(this.partition, confirmedBy) === true;
     const name = `${epoch} ${term}`;
@@ -329,7 +327,7 @@ export class Candidacy implements SessionMember {
   }
 
   #finish(cause: Cause): void {
-    if (this.#office?.end === undefined) this.#office?.finish(lossError(cause, this.#label()));
+    this.#office?.finish(() => lossError(cause, this.#label()));
     this.#office = undefined;
   }
 

@@ -7,7 +7,7 @@
  */
 
 import { checkMetadata } from "./campaign-options.ts";
-import { createDeferred } from "./deferred.ts";
+import { createDeferred, type Deferred } from "./deferred.ts";
 import { ElectionError } from "./error.ts";
 import type { Fence, Leadership } from "./leadership.ts";
 
@@ -25,9 +25,11 @@ export interface OfficeGround {
 export class HeldOffice implements Leadership {
   readonly fence: Fence;
   readonly #ground: OfficeGround;
-  readonly #controller = new AbortController();
-  readonly #over = createDeferred<ElectionError>();
-  #end: ElectionError | undefined;
+  #reason: Reason | undefined;
+  #isOver = false;
+  // Most offices are held and resigned without anybody who listens.
+  #controller: AbortController | undefined;
+  #over: Deferred<ElectionError> | undefined;
 
   constructor(election: string, term: bigint, ground: OfficeGround) {
     this.fence = { election, term, toString: () => `${election}#${term}` };
@@ -35,27 +37,42 @@ export class HeldOffice implements Leadership {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason());
+    }
     return this.#controller.signal;
+  }
+
+  /** Whether its work has been told to stop. */
+  get wasTold(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Why it is over; nothing while it is held, be it with a resignation under way. */
   get end(): ElectionError | undefined {
-    return this.#end;
+    return this.#isOver ? this.#reason?.() : undefined;
   }
 
   /** Resolves, with the reason, when it is over. */
   get over(): Promise<ElectionError> {
+    this.#over ??= createDeferred<ElectionError>();
+    if (this.end !== undefined) this.#over.resolve(this.end);
     return this.#over.promise;
   }
 
   get remainingMs(): number {
-    if (this.#end !== undefined || !this.#ground.isConfirmed()) return 0;
+    if (this.#isOver || !this.#ground.isConfirmed()) return 0;
     return Math.max(0, this.#ground.remainingMs());
   }
 
   assertHeld(marginMs = 0): Fence {
-    if (this.#end === undefined && this.#ground.remainingMs() <= 0) this.#ground.expired();
-    if (this.#end !== undefined) throw this.#end;
+    if (!this.#isOver && this.#ground.remainingMs() <= 0) this.#ground.expired();
+    if (this.end !== undefined) throw this.end;
     if (!this.#ground.isConfirmed()) {
       throw suspended(`${this.fence} awaits the server's confirmation`);
     }
@@ -67,13 +84,13 @@ export class HeldOffice implements Leadership {
   }
 
   async update(metadata: Readonly<Record<string, string>>): Promise<void> {
-    if (this.#end !== undefined) throw this.#end;
+    if (this.end !== undefined) throw this.end;
     checkMetadata(metadata);
     await this.#ground.update(metadata);
   }
 
   async resign(): Promise<void> {
-    if (this.#end === undefined) await this.#ground.resign(this);
+    if (!this.#isOver) await this.#ground.resign(this);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,17 +98,30 @@ export class HeldOffice implements Leadership {
   }
 
   /** Tells the work to stop, while the office is still held. */
-  abort(reason: ElectionError): void {
-    if (!this.signal.aborted) this.#controller.abort(reason);
+  abort(reason: () => ElectionError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = once(reason);
+    this.#controller?.abort(this.#reason());
   }
 
-  /** It is over: nothing brings it back. */
-  finish(reason: ElectionError): void {
-    if (this.#end !== undefined) return;
-    this.#end = reason;
+  /** It is over, and nothing brings it back. What the work was told before is why. */
+  finish(reason: () => ElectionError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.abort(reason);
-    this.#over.resolve(reason);
+    if (this.#reason !== undefined) this.#over?.resolve(this.#reason());
   }
+}
+
+/** An error costs more than a resignation is worth: it is made when somebody asks for it. */
+type Reason = () => ElectionError;
+
+function once(make: Reason): Reason {
+  let made: ElectionError | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function suspended(message: string): ElectionError {

@@ -25,31 +25,17 @@ import {
   RenewalSchema,
 } from "@conclave/api";
 import { assert, type CancelTimer } from "@conclave/base";
-import type { BeliefClock } from "./belief.ts";
+import type { BeliefClock, Instant } from "./belief.ts";
 import { Business } from "./business.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
-import type { Fact } from "./candidacy-machine.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
 import { CommandNumbers } from "./command-numbers.ts";
 import { ElectionError } from "./error.ts";
 import { Leases, type LeaseTimes } from "./leases.ts";
 import { OfficeLedger } from "./office-ledger.ts";
 import { RenewalBeat } from "./renewal-beat.ts";
+import { type SessionMember, SessionMembers } from "./session-members.ts";
 import { factOfPush } from "./wire-values.ts";
-
-/** A candidacy, as its session sees it. */
-export interface SessionMember {
-  readonly key: string;
-  readonly partition: number;
-  /** `confirmedBy`: the renewal that must confirm it first; 0 when it is fresh. */
-  told(fact: Fact, confirmedBy: bigint): void;
-  /** Asks the server, linearizably, where this candidacy stands; answers through `Session.hasRead`. */
-  read(): void;
-  /** The session has ended on this partition. */
-  sessionEnded(): void;
-  /** What may be believed may have changed. */
-  review(): void;
-}
 
 type BuildCommand = (id: CommandId) => Command;
 
@@ -68,12 +54,14 @@ export class Session {
   readonly #channel: Channel;
   readonly #beat: RenewalBeat;
   readonly #numbers = new CommandNumbers();
-  readonly #members = new Map<number, Map<string, SessionMember>>();
+  readonly #members = new SessionMembers();
   readonly #ledgers = new Map<number, OfficeLedger>();
   readonly #business = new Business();
   readonly #ended = new Set<number>();
   /** Partitions whose lease held at the last look. */
   readonly #alive = new Set<number>();
+  /** When the frame that is being taken in arrived. */
+  #frameAt: Instant | undefined;
   #instance = "";
   #wasAttached = false;
   #isRenewalDue = false;
@@ -112,25 +100,15 @@ export class Session {
 
   /** Nothing lives here, and nothing can any more where it lived: it may be closed. */
   get isSpent(): boolean {
-    return this.#ended.size > 0 && this.#business.isEmpty && this.#members.size === 0;
+    return this.#ended.size > 0 && this.#business.isEmpty && this.#members.isEmpty;
   }
 
   join(member: SessionMember): void {
-    let members = this.#members.get(member.partition);
-    if (members === undefined) {
-      members = new Map();
-      this.#members.set(member.partition, members);
-    }
-    const other = members.get(member.key);
-    assert(other === undefined || other === member, "a candidacy is in a session once");
-    members.set(member.key, member);
+    this.#members.join(member);
   }
 
   leave(member: SessionMember): void {
-    const members = this.#members.get(member.partition);
-    if (members?.delete(member.key) !== true) return;
-    if (members.size === 0) this.#members.delete(member.partition);
-    this.#ledger(member.partition).forget(member);
+    if (this.#members.leave(member)) this.#ledger(member.partition).forget(member);
   }
 
   /** A numbered command: applied once, however often it has to be sent. */
@@ -163,6 +141,14 @@ export class Session {
     return this.#leases.remainingMs(partition);
   }
 
+  /**
+   * The same as of the frame under way, for who hands offices out: reading the second clock costs some
+   * microseconds. What runs out meanwhile is found at the frame's end, and by whoever holds the office.
+   */
+  remainingInFrameMs(partition: number): number {
+    return this.#leases.remainingMs(partition, this.#frameAt);
+  }
+
   /** Whether office there may be believed in while the lease lasts. */
   isConfirmed(partition: number, confirmedBy: bigint): boolean {
     if (this.#ledgers.get(partition)?.isSuspended === true) return false;
@@ -184,9 +170,7 @@ export class Session {
     this.#business.ended(partition);
     this.#numbers.end(partition);
     this.#leases.end(partition);
-    for (const member of [...(this.#members.get(partition)?.values() ?? [])]) {
-      member.sessionEnded();
-    }
+    for (const member of this.#members.on(partition)) member.sessionEnded();
   }
 
   /** Ends the session on the server, as far as it can be reached, and everything here. */
@@ -209,7 +193,7 @@ export class Session {
     this.#cancelJudgement();
     this.#calls.close();
     this.#channel.close();
-    for (const partition of [...this.#members.keys()]) this.endOn(partition);
+    for (const partition of this.#members.partitions) this.endOn(partition);
   }
 
   // What the channel asks and tells.
@@ -232,7 +216,8 @@ export class Session {
     this.#unconfirmed = 0;
     for (const ledger of this.#ledgers.values()) ledger.attached();
     // What an earlier attachment may have missed; before the first there was nothing to miss.
-    if (this.#wasAttached) for (const partition of this.#members.keys()) this.#readAll(partition);
+    if (this.#wasAttached)
+      for (const partition of this.#members.partitions) this.#readAll(partition);
     this.#wasAttached = true;
     this.#calls.attached();
     if (!this.#business.isEmpty) this.#isRenewalDue = true;
@@ -240,18 +225,22 @@ export class Session {
 
   received(frame: AttachResponse): void {
     // First of all: what has run out meanwhile is over, whatever the frame brings.
-    this.#judge();
-    for (const candidacy of frame.candidacies) this.#pushed(candidacy);
-    for (const reply of frame.replies) this.#calls.receive(reply);
-    if (frame.leases.length > 0) this.#renewed(frame.leases);
-    this.#judge();
+    this.#frameAt = this.#judge();
+    try {
+      for (const candidacy of frame.candidacies) this.#pushed(candidacy);
+      for (const reply of frame.replies) this.#calls.receive(reply);
+      if (frame.leases.length > 0) this.#renewed(frame.leases);
+    } finally {
+      this.#frameAt = undefined;
+      this.#judge();
+    }
   }
 
   detached(isGoodbye: boolean): void {
     this.#beat.answered();
     if (!isGoodbye) this.#leases.disconnect();
     this.#judge();
-    for (const partition of [...this.#members.keys()]) this.#reviewAll(partition);
+    for (const partition of this.#members.partitions) this.#reviewAll(partition);
     this.#closed?.();
   }
 
@@ -350,7 +339,7 @@ export class Session {
     const { partition, revision } = candidacy;
     const ledger = this.#ledger(partition);
     const key = `${candidacy.election?.name ?? ""}\n${candidacy.candidate}`;
-    const member = this.#members.get(partition)?.get(key);
+    const member = this.#members.find(partition, key);
     const fact = factOfPush(candidacy);
     // During a reading this may be a picture taken by a replica that lags: let a renewal confirm it.
     const isFresh = !ledger.isReading || fact.place !== "leading";
@@ -361,7 +350,7 @@ export class Session {
   }
 
   #readAll(partition: number): void {
-    const members = [...(this.#members.get(partition)?.values() ?? [])];
+    const members = this.#members.on(partition);
     this.#ledger(partition).beginReading(members);
     for (const member of members) member.read();
   }
@@ -376,17 +365,17 @@ export class Session {
   }
 
   #reviewAll(partition: number): void {
-    for (const member of [...(this.#members.get(partition)?.values() ?? [])]) member.review();
+    for (const member of this.#members.on(partition)) member.review();
   }
 
   /**
    * Tells a partition's members when its lease has begun or run out, and sets the clock for the next.
    */
-  #judge(): void {
+  #judge(): Instant {
     this.#cancelJudgement();
     const now = this.#clock.now();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const partition of [...this.#members.keys()]) {
+    for (const partition of this.#members.partitions) {
       const remainingMs = this.#leases.remainingMs(partition, now);
       const isAlive = remainingMs > 0;
       if (isAlive) nextMs = Math.min(nextMs, remainingMs);
@@ -395,7 +384,9 @@ export class Session {
       else this.#alive.delete(partition);
       this.#reviewAll(partition);
     }
-    if (nextMs === Number.POSITIVE_INFINITY || this.#isClosed) return;
-    this.#cancelJudgement = this.#context.runtime.clock.setTimer(nextMs, () => this.#judge());
+    if (nextMs !== Number.POSITIVE_INFINITY && !this.#isClosed) {
+      this.#cancelJudgement = this.#context.runtime.clock.setTimer(nextMs, () => this.#judge());
+    }
+    return now;
   }
 }

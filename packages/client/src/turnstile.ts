@@ -16,16 +16,20 @@ export class Turnstile {
 
   /** Waits for its turn; when `signal` aborts first, gives the turn up and throws ABORTED. */
   async pass(key: string, signal: AbortSignal): Promise<Release> {
-    const before = this.#last.get(key) ?? Promise.resolve();
-    const { promise: over, resolve: release } = createDeferred<void>();
+    if (signal.aborted) throw abortion(signal);
+    const before = this.#last.get(key);
+    const { promise: over, resolve } = createDeferred<void>();
     // A turn that is given up early ends with the one before it, or the next would overtake that one.
-    const turn = before.then(() => over);
+    const turn = before === undefined ? over : before.then(() => over);
     this.#last.set(key, turn);
-    void turn.then(() => {
-      if (this.#last.get(key) === turn) this.#last.delete(key);
-    });
+    const release = (): void => {
+      resolve();
+      void turn.then(() => {
+        if (this.#last.get(key) === turn) this.#last.delete(key);
+      });
+    };
     try {
-      await orAborted(before, signal);
+      if (before !== undefined) await orAborted(before, signal);
     } catch (error) {
       release();
       throw error;
@@ -35,14 +39,11 @@ export class Turnstile {
 }
 
 /** The promise's outcome, or the abortion's, whichever is first. Leaves no listener behind. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = createDeferred<never>();
-  const unlisten = onAbort(signal, () => reject(abortion(signal)));
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    unlisten();
-  }
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const unlisten = onAbort(signal, () => reject(abortion(signal)));
+    void promise.then(resolve, reject).then(unlisten);
+  });
 }
 
 /** What a caller is told whose signal was aborted: by a time limit, by us, or by itself. */
