@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "./node.ts";
 
 const CONCLAVE = fileURLToPath(new URL("../../../apps/cli/bin/conclave.js", import.meta.url));
@@ -17,11 +17,11 @@ const SDK = new URL("../dist/index.js", import.meta.url).href;
 const BOUND_MS = 30_000;
 const TTL_MS = 1_000;
 
-/** A candidate in a process of its own: serves "orders", says what it sees, does as it is told. */
+/** A candidate in a process of its own: serves an election, says what it sees, does as it is told. */
 const CANDIDATE = `
 import { createInterface } from "node:readline";
 
-const [sdk, url, candidate, ttlMs, graceMs] = process.argv.slice(1);
+const [sdk, url, election, candidate, ttlMs, graceMs] = process.argv.slice(1);
 const { connect } = await import(sdk);
 const say = (line) => console.log(line);
 
@@ -45,7 +45,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (command === "look") say("look " + look());
 });
 
-await client.election("orders").serve(
+await client.election(election).serve(
   async (leadership) => {
     held ??= leadership;
     say("leading " + leadership.fence.term);
@@ -61,14 +61,20 @@ await client.election("orders").serve(
 `;
 
 const cleanups: (() => Promise<unknown>)[] = [];
+let shared: Server;
 
-afterEach(async () => {
+beforeAll(async () => {
+  shared = await startServer();
+});
+
+afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-test("a real server elects, moves and lists, and the client closes without a trace", async () => {
-  const { url } = await startServer();
-  const client = await connect({ endpoints: [url] });
+// Each scene has an election of its own, and mostly waits: they are played side by side.
+
+test.concurrent("a real server elects, moves and lists, and the client closes without a trace", async () => {
+  const client = await connect({ endpoints: [shared.url] });
   const orders = client.election("orders");
 
   const value = await orders.lead(async ({ fence }) => String(fence), { ttlMs: TTL_MS });
@@ -82,7 +88,7 @@ test("a real server elects, moves and lists, and the client closes without a tra
   expect(leadership.signal.reason).toMatchObject({ code: "CLOSED" });
 });
 
-test("a leader stays the leader over a restart of the server, and renews on", async () => {
+test.concurrent("a leader stays the leader over a restart of the server, and renews on", async () => {
   const server = await startServer();
   const client = await connect({ endpoints: [server.url] });
   cleanups.push(() => client.close());
@@ -94,23 +100,22 @@ test("a leader stays the leader over a restart of the server, and renews on", as
   expect(String(leadership.assertHeld())).toBe("orders#1");
 });
 
-test("A2: a process whose loop was blocked past its lease does not believe, at its first look", async () => {
-  const { url } = await startServer();
-  const blocked = await startCandidate(url, "a");
+test.concurrent("A2: a process whose loop was blocked past its lease does not believe, at its first look", async () => {
+  const blocked = await startCandidate("blocked", "a");
   await blocked.says("leading 1");
-  const other = await startCandidate(url, "b");
+  const other = await startCandidate("blocked", "b");
 
-  blocked.tell("block 3000");
+  // Longer than the TTL by far: the other one leads before this one looks.
+  blocked.tell("block 2500");
 
   await other.says("leading 2");
   await blocked.says("after block EXPIRED");
 });
 
-test("A1: a process that was stopped and goes on does not believe, at its first look", async () => {
-  const { url } = await startServer();
-  const stopped = await startCandidate(url, "a");
+test.concurrent("A1: a process that was stopped and goes on does not believe, at its first look", async () => {
+  const stopped = await startCandidate("stopped", "a");
   await stopped.says("leading 1");
-  const other = await startCandidate(url, "b");
+  const other = await startCandidate("stopped", "b");
 
   stopped.process.kill("SIGSTOP");
   await other.says("leading 2");
@@ -120,11 +125,10 @@ test("A1: a process that was stopped and goes on does not believe, at its first 
   await stopped.says("look EXPIRED");
 });
 
-test("a process that is killed falls after the grace it asked for, not after its TTL", async () => {
-  const { url } = await startServer();
-  const killed = await startCandidate(url, "a", ["60000", "300"]);
+test.concurrent("a process that is killed falls after the grace it asked for, not after its TTL", async () => {
+  const killed = await startCandidate("killed", "a", ["60000", "300"]);
   await killed.says("leading 1");
-  const other = await startCandidate(url, "b");
+  const other = await startCandidate("killed", "b");
 
   killed.process.kill("SIGKILL");
 
@@ -167,11 +171,20 @@ interface CandidateProcess {
 }
 
 async function startCandidate(
-  url: string,
+  election: string,
   name: string,
   times: readonly string[] = [String(TTL_MS), "0"],
 ): Promise<CandidateProcess> {
-  const script = ["--input-type=module", "--eval", CANDIDATE, SDK, url, name, ...times];
+  const script = [
+    "--input-type=module",
+    "--eval",
+    CANDIDATE,
+    SDK,
+    shared.url,
+    election,
+    name,
+    ...times,
+  ];
   const process = spawn(globalThis.process.execPath, script, {
     stdio: ["pipe", "pipe", "inherit"],
   });
