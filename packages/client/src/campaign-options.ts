@@ -57,6 +57,17 @@ export function checkTtl(what: string, ttlMs: number): void {
   refuse(rangeFaults(what, ttlMs, TTL_MS_MIN, TTL_MS_MAX));
 }
 
+/**
+ * One frame carries the commands of many callers: a number that its encoding refuses would take
+ * theirs down with it, so it is refused here.
+ *
+ * @throws ElectionError INVALID
+ */
+export function checkUint64(what: string, value: bigint): void {
+  const isFit = typeof value === "bigint" && value >= 0n && value < 1n << 64n;
+  refuse(isFit ? [] : [`${what} is a bigint of 0 to 2^64 - 1, not ${value}`]);
+}
+
 function refuse(faults: readonly string[]): void {
   if (faults.length === 0) return;
   throw new ElectionError("INVALID", faults.join("; "), { outcome: "not-applied" });

@@ -2,7 +2,7 @@
 /** The client over any runtime: puts the parts together and takes them apart again. */
 
 import { type CampaignContext, campaign, lead, serve } from "./campaign.ts";
-import { checkName, checkTtl } from "./campaign-options.ts";
+import { checkName, checkTtl, checkUint64 } from "./campaign-options.ts";
 import type { ChannelContext } from "./channel.ts";
 import { ClusterPin } from "./cluster-pin.ts";
 import { createDeferred } from "./deferred.ts";
@@ -125,8 +125,10 @@ class ConnectedClient implements Client {
       lead: (work, options = {}) => lead(campaigns, name, work, options),
       serve: (work, options = {}) => serve(campaigns, name, work, options),
       campaign: (options = {}) => campaign(campaigns, name, options),
-      watch: ({ after, signal } = {}) =>
-        watchChanges(requests, { kind: "election", name, after }, signal),
+      watch: ({ after, signal } = {}) => {
+        if (after !== undefined) checkUint64("after", after);
+        return watchChanges(requests, { kind: "election", name, after }, signal);
+      },
       get: (options = {}) => getView(requests, name, options),
       checkFence: (term, options = {}) => checkFence(requests, name, term, options),
       admin: createAdmin(requests, name),

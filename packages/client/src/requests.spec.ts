@@ -44,6 +44,22 @@ test("B2: of two operators that saw the same revision, one succeeds", async () =
   expect(outcomes[1]).toMatchObject({ reason: { code: "CONFLICT" } });
 });
 
+test("a number that no frame can carry is refused at the door, and harms no other command", async () => {
+  const world = createWorld();
+  const { client } = await world.start();
+  const orders = client.election("orders");
+
+  const reading = orders.get();
+  const outcomes = await Promise.allSettled([
+    orders.checkFence(-1n),
+    orders.admin.anoint("a", { revision: 1n << 64n }),
+  ]);
+
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: "INVALID" } });
+  expect(() => orders.watch({ after: -1n })).toThrow("after is a bigint of 0 to 2^64 - 1, not -1");
+  expect((await reading).term).toBe(0n);
+});
+
 test("B5: a verb whose answer was lost is applied once", async () => {
   const world = createWorld();
   const [a, b] = [await world.start(), await world.start()];

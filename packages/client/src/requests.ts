@@ -20,7 +20,7 @@ import {
   type AdminOptions as WireAdminOptions,
 } from "@conclave/api";
 import type { Answer, CancelCall, Command, Reply } from "./calls.ts";
-import { checkName } from "./campaign-options.ts";
+import { checkName, checkUint64 } from "./campaign-options.ts";
 import { createDeferred } from "./deferred.ts";
 import type {
   AdminOptions,
@@ -71,6 +71,7 @@ export async function checkFence(
   term: bigint,
   options: { readonly signal?: AbortSignal },
 ): Promise<FenceCheck> {
+  checkUint64("term", term);
   const election = electionRef(context.namespace, name);
   const value = create(CheckFenceRequestSchema, { election, term });
   const command: Command = { case: "checkFence", value };
@@ -115,19 +116,19 @@ export function createAdmin(context: RequestContext, name: string): ElectionAdmi
     options: wireOptions(context, options),
   });
   return {
-    anoint: (candidate, options = {}) => {
+    anoint: async (candidate, options = {}) => {
       const value = create(AnointRequestSchema, fields(candidate, options));
       return ask({ case: "anoint", value }, options);
     },
-    promote: (candidate, options = {}) => {
+    promote: async (candidate, options = {}) => {
       const value = create(PromoteRequestSchema, fields(candidate, options));
       return ask({ case: "promote", value }, options);
     },
-    demote: (candidate, options = {}) => {
+    demote: async (candidate, options = {}) => {
       const value = create(DemoteRequestSchema, fields(candidate, options));
       return ask({ case: "demote", value }, options);
     },
-    evict: (candidate, options = {}) => {
+    evict: async (candidate, options = {}) => {
       const value = create(EvictRequestSchema, fields(candidate, options));
       return ask({ case: "evict", value }, options);
     },
@@ -148,8 +149,10 @@ interface AdminFields {
 }
 
 function wireOptions({ runtime }: RequestContext, options: AdminOptions): WireAdminOptions {
+  const ifRevision = options.revision ?? 0n;
+  checkUint64("revision", ifRevision);
   return create(AdminOptionsSchema, {
-    ifRevision: options.revision ?? 0n,
+    ifRevision,
     reason: options.reason ?? "",
     requestId: options.requestId ?? runtime.drawSessionId().toString(16),
   });

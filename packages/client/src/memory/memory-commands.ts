@@ -113,9 +113,8 @@ export function answerRead(partition: MemoryPartition, command: Command): Reply 
   if (command.case !== "get") {
     return refusal("invalid_argument", Reason.INVALID_FIELD, "no question");
   }
-  const election = find(partition, command.value.election);
-  if (election === undefined) return noElection(command.value.election);
-  const view = partition.view(election);
+  // As the server does: a name that nobody has entered is vacant, at revision 0.
+  const view = partition.view(at(partition, command.value.election));
   return { case: "get", value: { $typeName: "conclave.v1.GetResponse", view } };
 }
 
