@@ -2,21 +2,31 @@
 // What a newcomer is shown, on real processes: runners are killed and stopped, servers are killed and
 // started again, and never do two commands of one election run at once. Runs what is in dist.
 //
-// The scenes share nothing and mostly wait for leases to end, so they are played side by side.
-import { expect, test, vi } from "vitest";
+// The scenes mostly wait for leases to end, so they are played side by side, each with an election of
+// its own; those that leave the server alone share one.
+import { basename } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { eventually, isRunning, type Running } from "./e2e/processes.ts";
 import { createScene, type Scene, type Server, startServer } from "./e2e/server.ts";
 
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
+const stage = createScene();
+let shared: Server;
+
+beforeAll(async () => {
+  shared = await startServer(stage);
+});
+
+afterAll(() => stage[Symbol.asyncDispose]());
+
 test.concurrent("when a runner is killed, its command is gone before the next one starts with a higher term", async () => {
   await using scene = createScene();
-  const server = await startServer(scene);
-  const a = await startRunner(scene, server, "a");
+  const a = await startRunner(scene, shared, "a");
   const first = await startedCommand(a);
-  const b = await startRunner(scene, server, "b");
-  const watch = await startWatch(scene, server);
+  const b = await startRunner(scene, shared, "b");
+  const watch = await startWatch(scene, shared);
   await eventually("b waits in line", () => watch.seen().at(-1)?.queue.includes("b"));
 
   a.kill("SIGKILL");
@@ -37,11 +47,10 @@ test.concurrent("when a runner is killed, its command is gone before the next on
 
 test.concurrent("when a runner is stopped past its TTL, its command is killed before the next one starts", async () => {
   await using scene = createScene();
-  const server = await startServer(scene);
-  const a = await startRunner(scene, server, "a", ["--ttl", "2s", "--drain", "400ms"]);
+  const a = await startRunner(scene, shared, "a", ["--ttl", "2s", "--drain", "400ms"]);
   const first = await startedCommand(a);
-  const b = await startRunner(scene, server, "b", ["--ttl", "2s", "--drain", "400ms"]);
-  const watch = await startWatch(scene, server);
+  const b = await startRunner(scene, shared, "b", ["--ttl", "2s", "--drain", "400ms"]);
+  const watch = await startWatch(scene, shared);
   await eventually("b waits in line", () => watch.seen().at(-1)?.queue.includes("b"));
 
   a.kill("SIGSTOP");
@@ -59,14 +68,19 @@ test.concurrent("when a runner is stopped past its TTL, its command is killed be
 
 test.concurrent("when an operator moves the office, the old command ends and its runner waits in line", async () => {
   await using scene = createScene();
-  const server = await startServer(scene);
-  const a = await startRunner(scene, server, "a");
+  const a = await startRunner(scene, shared, "a");
   const first = await startedCommand(a);
-  const b = await startRunner(scene, server, "b");
-  const watch = await startWatch(scene, server);
+  const b = await startRunner(scene, shared, "b");
+  const watch = await startWatch(scene, shared);
   await eventually("b waits in line", () => watch.seen().at(-1)?.queue.includes("b"));
 
-  const anoint = conclave(scene, server, ["anoint", "demo", "b", "--reason", "deploy 42"]);
+  const anoint = conclave(scene, shared, [
+    "anoint",
+    electionOf(scene),
+    "b",
+    "--reason",
+    "deploy 42",
+  ]);
 
   expect(await anoint.exited).toBe(0);
   expect(anoint.stdout()).toBe("term 2  b leads  queue: a\n");
@@ -94,7 +108,7 @@ test.concurrent.each(["SIGTERM", "SIGKILL"] as const)(
 
     expect(second.overlap).toBe("no");
     expect(second.term).toBeGreaterThan(1);
-    const get = conclave(scene, again, ["get", "demo", "-o", "json"]);
+    const get = conclave(scene, again, ["get", electionOf(scene), "-o", "json"]);
     expect(await get.exited).toBe(0);
     expect(JSON.parse(get.stdout())).toMatchObject({ term: second.term, leader: { id: "b" } });
     await eventually("the watch goes on", () => watch.seen().at(-1)?.term === second.term);
@@ -117,11 +131,10 @@ test.concurrent("when no server answers, the command ends with its lease, and st
 
 test.concurrent("with --once a run whose office is taken exits with its command's code", async () => {
   await using scene = createScene();
-  const server = await startServer(scene);
-  const a = await startRunner(scene, server, "a", ["--once"]);
+  const a = await startRunner(scene, shared, "a", ["--once"]);
   await startedCommand(a);
 
-  const evict = conclave(scene, server, ["evict", "demo", "a"]);
+  const evict = conclave(scene, shared, ["evict", electionOf(scene), "a"]);
 
   expect(await evict.exited).toBe(0);
   expect(await a.exited).toBe(143);
@@ -141,6 +154,11 @@ interface StartedCommand {
   readonly overlap: string;
 }
 
+/** No two scenes have the same folder. */
+function electionOf({ folder }: Scene): string {
+  return basename(folder);
+}
+
 function conclave(scene: Scene, server: Server, args: readonly string[]): Running {
   return scene.processes.conclave(args, { CONCLAVE_ENDPOINTS: server.url });
 }
@@ -152,9 +170,9 @@ async function startRunner(
   options: readonly string[] = [],
 ): Promise<Running> {
   const defaults = ["--ttl", "3s", "--grace", "500ms", "--drain", "1s"];
-  const named = ["run", "demo", "--candidate", candidate, ...defaults, ...options];
+  const named = ["run", electionOf(scene), "--candidate", candidate, ...defaults, ...options];
   const runner = conclave(scene, server, [...named, "--", "sh", "-c", COMMAND]);
-  const entered = () => /waiting in line|leading demo/.test(runner.stderr());
+  const entered = () => /waiting in line|leading \S+ with/.test(runner.stderr());
   await eventually(`${candidate} has entered`, entered, runner.stderr);
   return runner;
 }
@@ -177,7 +195,7 @@ interface Seen {
 }
 
 async function startWatch(scene: Scene, server: Server) {
-  const watch = conclave(scene, server, ["watch", "demo", "-o", "json"]);
+  const watch = conclave(scene, server, ["watch", electionOf(scene), "-o", "json"]);
   const seen = (): readonly Seen[] =>
     watch
       .lines()

@@ -5,50 +5,58 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { eventually, type Running } from "./e2e/processes.ts";
 import { createScene, type Scene, startServer } from "./e2e/server.ts";
 
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-test("where nothing listens it is unavailable, and says what to start", async () => {
-  await using scene = createScene();
-  const url = `http://127.0.0.1:${await freePort()}`;
+// Scenes side by side, each with an election of its own, on one server.
+const stage = createScene();
+let url = "";
 
-  const get = scene.processes.conclave(["get", "demo", "--endpoint", url]);
+beforeAll(async () => {
+  url = (await startServer(stage)).url;
+});
+
+afterAll(() => stage[Symbol.asyncDispose]());
+
+test.concurrent("where nothing listens it is unavailable, and says what to start", async () => {
+  await using scene = createScene();
+  const nobody = `http://127.0.0.1:${await freePort()}`;
+
+  const get = scene.processes.conclave(["get", "demo", "--endpoint", nobody]);
 
   expect(await get.exited).toBe(3);
-  expect(get.stderr()).toContain(`is a server running at ${url}? Start one with "conclave dev"`);
+  expect(get.stderr()).toContain(`is a server running at ${nobody}? Start one with "conclave dev"`);
   expect(get.stderr().trim().split("\n")).toHaveLength(1);
 });
 
-test("an election that was never entered is not found, nor is a candidate of one", async () => {
+test.concurrent("an election that was never entered is not found, nor is a candidate of one", async () => {
   await using scene = createScene();
-  const { url } = await startServer(scene);
 
-  const get = at(scene, url, ["get", "nowhere"]);
-  const evict = at(scene, url, ["evict", "nowhere", "a"]);
+  const get = at(scene, ["get", "nowhere"]);
+  const evict = at(scene, ["evict", "nowhere", "a"]);
 
   expect(await get.exited).toBe(6);
   expect(await evict.exited).toBe(6);
   expect(get.stderr()).toContain('"conclave ls" shows what there is');
 });
 
-test("a condition that does not hold is a conflict", async () => {
+test.concurrent("a condition that does not hold is a conflict", async () => {
   await using scene = createScene();
-  const { url } = await startServer(scene);
-  const campaign = await startCampaign(scene, url);
-  const get = at(scene, url, ["get", "demo", "-o", "json"]);
+  const campaign = await startCampaign(scene, "condition");
+  const get = at(scene, ["get", "condition", "-o", "json"]);
   await get.exited;
   const { revision } = JSON.parse(get.stdout());
 
-  const stale = at(scene, url, ["evict", "demo", "a", "--if-revision", String(revision + 1)]);
-  const withdraw = at(scene, url, ["withdraw", "demo", "a"]);
+  const stale = at(scene, ["evict", "condition", "a", "--if-revision", String(revision + 1)]);
+  const withdraw = at(scene, ["withdraw", "condition", "a"]);
   expect(await stale.exited).toBe(4);
   expect(await withdraw.exited).toBe(4);
-  expect(withdraw.stderr()).toContain("conclave evict demo a");
-  const current = at(scene, url, ["evict", "demo", "a", "--if-revision", String(revision)]);
+  expect(withdraw.stderr()).toContain("conclave evict condition a");
+  const current = at(scene, ["evict", "condition", "a", "--if-revision", String(revision)]);
 
   expect(await current.exited).toBe(0);
   await eventually("the campaign hears of it", () => campaign.stdout().includes("over for a"));
@@ -56,7 +64,7 @@ test("a condition that does not hold is a conflict", async () => {
   expect(await campaign.exited).toBe(0);
 });
 
-test("a mistake in the usage is told with the word that was meant", async () => {
+test.concurrent("a mistake in the usage is told with the word that was meant", async () => {
   await using scene = createScene();
 
   const mistake = scene.processes.conclave(["wacth", "demo"]);
@@ -65,13 +73,12 @@ test("a mistake in the usage is told with the word that was meant", async () => 
   expect(mistake.stderr()).toContain("Did you mean watch?");
 });
 
-test("a reader that has seen enough ends the watch without a word", async () => {
+test.concurrent("a reader that has seen enough ends the watch without a word", async () => {
   await using scene = createScene();
-  const { url } = await startServer(scene);
-  const campaign = await startCampaign(scene, url);
+  const campaign = await startCampaign(scene, "reader");
   const watch = spawn(
     "sh",
-    ["-c", `"${process.execPath}" "${PROGRAM}" watch demo -o json | head -n 1`],
+    ["-c", `"${process.execPath}" "${PROGRAM}" watch reader -o json | head -n 1`],
     { env: { ...process.env, CONCLAVE_ENDPOINTS: url }, stdio: ["ignore", "pipe", "pipe"] },
   );
   let stderr = "";
@@ -87,19 +94,18 @@ test("a reader that has seen enough ends the watch without a word", async () => 
   expect(stderr).toBe("");
 });
 
-test("a watch after a revision tells what came next, whole, to a process that saw nothing before", async () => {
+test.concurrent("a watch after a revision tells what came next, whole, to a process that saw nothing before", async () => {
   await using scene = createScene();
-  const { url } = await startServer(scene);
-  const campaign = await startCampaign(scene, url);
-  const get = at(scene, url, ["get", "demo", "-o", "json"]);
+  const campaign = await startCampaign(scene, "after");
+  const get = at(scene, ["get", "after", "-o", "json"]);
   await get.exited;
   const { revision } = JSON.parse(get.stdout());
-  const evict = at(scene, url, ["evict", "demo", "a", "--reason", "drill"]);
+  const evict = at(scene, ["evict", "after", "a", "--reason", "drill"]);
   expect(await evict.exited).toBe(0);
 
-  const watch = at(scene, url, ["watch", "demo", "--after", String(revision), "-o", "json"]);
+  const watch = at(scene, ["watch", "after", "--after", String(revision), "-o", "json"]);
   await eventually("it tells", () => watch.stdout().includes("\n"), watch.stderr);
-  const ahead = at(scene, url, ["watch", "demo", "--after", String(revision + 1000)]);
+  const ahead = at(scene, ["watch", "after", "--after", String(revision + 1000)]);
 
   expect(JSON.parse(watch.lines()[0] ?? "")).toMatchObject({
     ...{ type: "vacant", cause: "evicted", reason: "drill" },
@@ -111,7 +117,7 @@ test("a watch after a revision tells what came next, whole, to a process that sa
   expect(await watch.exited).toBe(0);
 });
 
-test("dev leaves a cluster's address where the other commands find it, and stops cleanly", async () => {
+test.concurrent("dev leaves a cluster's address where the other commands find it, and stops cleanly", async () => {
   await using scene = createScene();
   const dev = scene.processes.conclave(["dev"], { CONCLAVE_SERVER_LISTEN: "127.0.0.1:0" });
   await eventually("it says what to try", () => dev.stdout().includes("get demo"), dev.stderr);
@@ -130,12 +136,12 @@ test("dev leaves a cluster's address where the other commands find it, and stops
 
 const PROGRAM = join(import.meta.dirname, "../bin/conclave.js");
 
-function at(scene: Scene, url: string, args: readonly string[]): Running {
+function at(scene: Scene, args: readonly string[]): Running {
   return scene.processes.conclave(args, { CONCLAVE_ENDPOINTS: url });
 }
 
-async function startCampaign(scene: Scene, url: string): Promise<Running> {
-  const campaign = at(scene, url, ["campaign", "demo", "--candidate", "a", "--ttl", "3s"]);
+async function startCampaign(scene: Scene, election: string): Promise<Running> {
+  const campaign = at(scene, ["campaign", election, "--candidate", "a", "--ttl", "3s"]);
   await eventually("it leads", () => campaign.stdout().includes("a leads"), campaign.stderr);
   return campaign;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guards and commands as real processes, killed and stopped in every combination that is survivable.
-// The runner is a few lines of its own, so that no server is needed. Runs what is in dist.
+// The runner is a few lines of its own, so that no server is needed. Runs what is in dist. The scenes
+// share nothing and are played side by side.
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
@@ -16,7 +17,7 @@ import {
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-test("the command is gone when its runner has been killed", async () => {
+test.concurrent("the command is gone when its runner has been killed", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, worker } = await startWorker(processes, { leaseMs: 600_000 });
 
@@ -25,7 +26,7 @@ test("the command is gone when its runner has been killed", async () => {
   await eventually("the command ends", () => !isRunning(worker));
 });
 
-test("the command is killed at the lease's end when its runner is stopped", async () => {
+test.concurrent("the command is killed at the lease's end when its runner is stopped", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, worker } = await startWorker(processes, { leaseMs: 700, script: STUBBORN });
 
@@ -36,9 +37,10 @@ test("the command is killed at the lease's end when its runner is stopped", asyn
   await eventually("the runner hears of it", () => runner.lines().includes("lease_low SIGKILL"));
 });
 
+// Alone: a runner that a crowd of starting processes keeps from its renewals would rightly lose.
 test("the command runs on while its lease is renewed", async () => {
   await using processes = createProcesses(tmpdir());
-  const { runner, worker } = await startWorker(processes, { leaseMs: 400, renewals: 10 });
+  const { runner, worker } = await startWorker(processes, { leaseMs: 800, renewals: 10 });
 
   await eventually("ten renewals", () => runner.lines().includes("renewed 10"));
 
@@ -47,7 +49,7 @@ test("the command runs on while its lease is renewed", async () => {
 });
 
 // It also shows that the command holds no end of the pipe, or nobody would hear of the guard's death.
-test("the command is killed by its runner when the guard has been killed", async () => {
+test.concurrent("the command is killed by its runner when the guard has been killed", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, guard, worker } = await startWorker(processes, { leaseMs: 600_000 });
 
@@ -57,7 +59,7 @@ test("the command is killed by its runner when the guard has been killed", async
   expect(isRunning(worker)).toBe(false);
 });
 
-test("the command is killed by its runner when the guard is stopped", async () => {
+test.concurrent("the command is killed by its runner when the guard is stopped", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, guard, worker } = await startWorker(processes, { leaseMs: 600_000 });
 
@@ -69,7 +71,7 @@ test("the command is killed by its runner when the guard is stopped", async () =
   await eventually("the guard is gone too", () => !isRunning(guard));
 });
 
-test("a guard that was stopped while its runner was killed kills when it goes on", async () => {
+test.concurrent("a guard that was stopped while its runner was killed kills when it goes on", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, guard, worker } = await startWorker(processes, { leaseMs: 600_000 });
 
@@ -82,7 +84,7 @@ test("a guard that was stopped while its runner was killed kills when it goes on
   await eventually("the command ends", () => !isRunning(worker));
 });
 
-test("a signal to all of a service's processes does not cost the command its drain", async () => {
+test.concurrent("a signal to all of a service's processes does not cost the command its drain", async () => {
   await using processes = createProcesses(tmpdir());
   const { runner, guard } = await startWorker(processes, { leaseMs: 600_000, script: POLITE });
 
@@ -92,7 +94,7 @@ test("a signal to all of a service's processes does not cost the command its dra
   await eventually("it ends by itself", () => runner.lines().includes("ended 7"));
 });
 
-test("what the command left running in its group is gone before its end is told", async () => {
+test.concurrent("what the command left running in its group is gone before its end is told", async () => {
   await using processes = createProcesses(tmpdir());
   const script = "trap '' TERM; sleep 1000 & echo worker $!; exit 5";
   const { runner, worker } = await startWorker(processes, { leaseMs: 600_000, script });
@@ -102,14 +104,14 @@ test("what the command left running in its group is gone before its end is told"
   expect(isRunning(worker)).toBe(false);
 });
 
-test("a program that is not there is told as shells tell it", async () => {
+test.concurrent("a program that is not there is told as shells tell it", async () => {
   await using processes = createProcesses(tmpdir());
   const runner = startRunner(processes, { leaseMs: 600_000 }, ["no-such-program"]);
 
   await eventually("the failure is told", () => runner.lines().includes("not_started 127"));
 });
 
-test("a lease that is over before the command could start starts nothing", async () => {
+test.concurrent("a lease that is over before the command could start starts nothing", async () => {
   await using processes = createProcesses(tmpdir());
   const runner = startRunner(processes, { leaseMs: 100 }, ["echo", "started"]);
 
