@@ -34,6 +34,24 @@ test("no work begins when the caller stops at the moment of office", async () =>
   expect(runs).toBe(0);
 });
 
+test("a callback of the caller's that throws stops neither renewals nor reconnects", async () => {
+  using thrown = unhandledRejections();
+  const world = createWorld();
+  const a = await world.start();
+  const failure = new Error("a fault of the caller's");
+  const onState = (): never => {
+    throw failure;
+  };
+  const leadership = await a.client.election("orders").campaign({ ttlMs: TTL_MS, onState });
+
+  a.network.reset();
+  await world.advance(5 * TTL_MS);
+
+  expect(String(leadership.assertHeld())).toBe("orders#1");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(thrown.reasons).toContain(failure);
+});
+
 test("lead throws what work threw, and has resigned by then", async () => {
   const world = createWorld();
   const { client } = await world.start();
@@ -286,4 +304,19 @@ async function untilAborted({ signal }: Leadership): Promise<void> {
     signal.addEventListener("abort", () => resolve());
     if (signal.aborted) resolve();
   });
+}
+
+/** In place of the runner's own listeners, until the test ends. */
+function unhandledRejections(): Disposable & { readonly reasons: readonly unknown[] } {
+  const reasons: unknown[] = [];
+  const before = process.rawListeners("unhandledRejection") as ((reason: unknown) => void)[];
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", (reason) => reasons.push(reason));
+  return {
+    reasons,
+    [Symbol.dispose]: () => {
+      process.removeAllListeners("unhandledRejection");
+      for (const listener of before) process.on("unhandledRejection", listener);
+    },
+  };
 }

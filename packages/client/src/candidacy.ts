@@ -355,7 +355,7 @@ export class Candidacy implements SessionMember {
     const shown = this.#stateShown();
     if (shown === this.#shown) return;
     this.#shown = shown;
-    this.#options.onState(shown);
+    tell(this.#options.onState, shown);
   }
 
   #stateShown(): CampaignState {
@@ -375,10 +375,15 @@ export class Candidacy implements SessionMember {
     const nowMs = this.#runtime.clock.monotonicMs();
     if (Math.abs(nowMs + remainingMs - this.#deadlineMs) < 1) return;
     this.#deadlineMs = nowMs + remainingMs;
-    onDeadline(remainingMs);
+    tell(onDeadline, remainingMs);
   }
 
   #label(): string {
     return `${this.#options.candidate} in ${this.#options.election}`;
   }
+}
+
+/** Apart from what is under way: what a caller's function throws is for the process, not for us. */
+function tell<T>(listener: (value: T) => void, value: T): void {
+  void Promise.resolve(value).then(listener);
 }
