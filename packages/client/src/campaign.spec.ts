@@ -34,6 +34,15 @@ test("no work begins when the caller stops at the moment of office", async () =>
   expect(runs).toBe(0);
 });
 
+test("an endpoint that no connection can be made to is refused at the door", async () => {
+  const world = createWorld();
+
+  for (const endpoint of ["ftp://a", "http://", "http://a b", "http://a:99999"]) {
+    const connecting = world.start({ endpoints: [endpoint] });
+    await expect(connecting).rejects.toMatchObject({ code: "INVALID" });
+  }
+});
+
 test("a callback of the caller's that throws stops neither renewals nor reconnects", async () => {
   using thrown = unhandledRejections();
   const world = createWorld();

@@ -41,7 +41,7 @@ function checkConnect({ endpoints, namespace, sessionTtlMs, timeoutMs }: ClientO
     new ElectionError("INVALID", message, { outcome: "not-applied" });
   if (endpoints.length === 0) throw invalid("endpoints names at least one URL");
   for (const endpoint of endpoints) {
-    if (!/^https?:\/\/[^/]/.test(endpoint)) {
+    if (!/^https?:\/\/[^/]/.test(endpoint) || !URL.canParse(endpoint)) {
       throw invalid(`endpoints: ${endpoint} is no http:// or https:// URL`);
     }
   }
