@@ -269,3 +269,21 @@ describe("a server that cannot start", () => {
     expect((await readFile(segment)).equals(bytes)).toBe(true);
   });
 });
+
+test("a string that is not UTF-8 is refused by its field's name, and the server lives", async () => {
+  const url = await ready(run(anyPort));
+  // election (1) of 4 bytes: name (1) of 2 bytes that are no UTF-8.
+  const body = Uint8Array.of(0x0a, 4, 0x0a, 2, 0xc3, 0x28);
+
+  const answer = await fetch(`${url}/conclave.v1.ElectionService/Get`, {
+    method: "POST",
+    headers: { "content-type": "application/proto" },
+    body,
+  });
+
+  expect(answer.status).toBe(400);
+  const error = (await answer.json()) as { code: string; message: string };
+  expect(error.code).toBe("invalid_argument");
+  expect(error.message).toContain("election.name");
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});

@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { type StartedNode, startNode } from "@conclave/server/node";
+import { markBadText, type StartedNode, startNode } from "@conclave/server/node";
 import { destination, type Logger, pino } from "pino";
 import { loadConfig, type ServerConfig } from "./config.ts";
 import type { Environment } from "./raw-options.ts";
@@ -37,6 +37,7 @@ export async function runServer(argv: readonly string[], env: Environment): Prom
 async function serve(config: ServerConfig): Promise<number> {
   // Listening from the first moment, so that a signal while the log is read is not lost.
   const signals = listenForSignals();
+  markBadText();
   try {
     const { tls, isExposed, logLevel, ...options } = config;
     const version = ownVersion();

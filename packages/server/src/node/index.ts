@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { markBadText } from "./bad-text.ts";
 export { createFileDisk } from "./file-disk.ts";
 export {
   type NodeOptions,
