@@ -64,6 +64,8 @@ export interface FrontPort {
    * way end for at most `graceMs`, and destroys what is left then.
    */
   close(graceMs: number): Promise<void>;
+  /** Destroys what is still connected. */
+  cut(): void;
 }
 
 export type OpenOutcome =
@@ -191,11 +193,13 @@ class Port implements FrontPort {
     for (const session of this.#sessions) session.close();
     this.#http1.close();
     this.#http1.closeIdleConnections();
-    const cancelTimer = this.#options.clock.setTimer(graceMs, () => {
-      for (const connection of this.#connections) connection.socket.destroy();
-    });
+    const cancelTimer = this.#options.clock.setTimer(graceMs, () => this.cut());
     await closed;
     cancelTimer();
+  }
+
+  cut(): void {
+    for (const connection of this.#connections) connection.socket.destroy();
   }
 
   async #greet(socket: Socket): Promise<void> {

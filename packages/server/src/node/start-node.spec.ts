@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -283,4 +284,18 @@ describe("a start that must not be", () => {
     await writeFile(join(directory, "data"), "a file");
     expect(await attempt()).toMatchObject({ kind: "failed", reason: "not-writable" });
   });
+});
+
+test("a stop does not wait for a peer that leaves its side open, however long its grace", async () => {
+  const node = await start();
+  const { hostname, port } = new URL(node.url);
+  const peer = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  // The preface of HTTP/2 and empty settings; the server's are never answered, nor its goodbye.
+  peer.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  peer.write(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0));
+  await once(peer, "readable");
+
+  await node.stop(3_600_000);
+
+  peer.destroy();
 });

@@ -83,6 +83,8 @@ export interface StartFailure {
 }
 
 const STOP_GRACE_MS = 10_000;
+/** How long the last answers have to reach peers that do not close. */
+const LINGER_MS = 1_000;
 
 /** Starts a node and resolves when its port accepts calls, leaders or not. */
 export async function startNode(options: NodeOptions): Promise<StartedNode | StartFailure> {
@@ -182,7 +184,10 @@ function started(port: FrontPort, parts: Parts): StartedNode {
     // the disconnect grace of the sessions on them.
     const closed = port.close(graceMs);
     await stopReplicas(parts);
+    // All is answered and every stream has its goodbye; a peer that leaves its side open waits in vain.
+    const cancelTimer = systemClock.setTimer(LINGER_MS, () => port.cut());
     await closed;
+    cancelTimer();
     await parts.host.stop();
   };
   return {
