@@ -179,6 +179,8 @@ export class MemoryServer {
       partitionCount: this.#partitions.length,
       node: 1,
       version: "memory",
+      members: [],
+      leaders: [],
     };
     out.welcome = {
       $typeName: "conclave.v1.AttachWelcome",

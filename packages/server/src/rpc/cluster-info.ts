@@ -6,5 +6,6 @@ import type { ClusterIdentity } from "../replica/election-node.ts";
 
 export function clusterInfoOf(cluster: ClusterIdentity): ClusterInfo {
   const { clusterId, partitionCount, node, version } = cluster;
-  return { $typeName: "conclave.v1.ClusterInfo", clusterId, partitionCount, node, version };
+  const identity = { clusterId, partitionCount, node, version };
+  return { $typeName: "conclave.v1.ClusterInfo", ...identity, members: [], leaders: [] };
 }

@@ -24,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file conclave/v1/session.proto.
  */
 export const file_conclave_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Chljb25jbGF2ZS92MS9zZXNzaW9uLnByb3RvEgtjb25jbGF2ZS52MSLVAQoOU2Vzc2lvbk9wdGlvbnMSJgoDdHRsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKEGRpc2Nvbm5lY3RfZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoGbGFiZWxzGAMgAygLMicuY29uY2xhdmUudjEuU2Vzc2lvbk9wdGlvbnMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqChJPcGVuU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoBBIsCgdvcHRpb25zGAIgASgLMhsuY29uY2xhdmUudjEuU2Vzc2lvbk9wdGlvbnMSEgoKcGFydGl0aW9ucxgDIAMoDSKKAQoTT3BlblNlc3Npb25SZXNwb25zZRISCgpzZXNzaW9uX2lkGAEgASgEEhAKCGluc3RhbmNlGAIgASgJEikKB2NsdXN0ZXIYAyABKAsyGC5jb25jbGF2ZS52MS5DbHVzdGVySW5mbxIiCgZsZWFzZXMYBCADKAsyEi5jb25jbGF2ZS52MS5MZWFzZSJZCgtDbHVzdGVySW5mbxISCgpjbHVzdGVyX2lkGAEgASgMEhcKD3BhcnRpdGlvbl9jb3VudBgCIAEoDRIMCgRub2RlGAMgASgNEg8KB3ZlcnNpb24YBCABKAkibQoFTGVhc2USEQoJcGFydGl0aW9uGAEgASgNEigKBnN0YXR1cxgCIAEoDjIYLmNvbmNsYXZlLnYxLkxlYXNlU3RhdHVzEg4KBm51bWJlchgDIAEoBBIXCg9vZmZpY2VfcmV2aXNpb24YBCABKAQiLQoHUmVuZXdhbBIOCgZudW1iZXIYASABKAQSEgoKcGFydGl0aW9ucxgCIAMoDSJNChBLZWVwQWxpdmVSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAQSJQoHcmVuZXdhbBgCIAEoCzIULmNvbmNsYXZlLnYxLlJlbmV3YWwiNwoRS2VlcEFsaXZlUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIuY29uY2xhdmUudjEuTGVhc2UiKQoTQ2xvc2VTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgEIhYKFENsb3NlU2Vzc2lvblJlc3BvbnNlIuEBCg1BdHRhY2hSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhguY29uY2xhdmUudjEuQXR0YWNoSGVsbG8SLAoIY29tbWFuZHMYAiADKAsyGi5jb25jbGF2ZS52MS5BdHRhY2hDb21tYW5kEiYKCHJlbmV3YWxzGAMgAygLMhQuY29uY2xhdmUudjEuUmVuZXdhbBIpCgd3YXRjaGVzGAQgAygLMhguY29uY2xhdmUudjEuQXR0YWNoV2F0Y2gSDwoHdW53YXRjaBgFIAMoBBIVCg1jbG9zZV9zZXNzaW9uGAYgASgIIjoKC0F0dGFjaEhlbGxvEisKB3Nlc3Npb24YASABKAsyGi5jb25jbGF2ZS52MS5BdHRhY2hTZXNzaW9uIlEKDUF0dGFjaFNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoBBIsCgdvcHRpb25zGAIgASgLMhsuY29uY2xhdmUudjEuU2Vzc2lvbk9wdGlvbnMiuwQKDUF0dGFjaENvbW1hbmQSEwoLY29ycmVsYXRpb24YASABKAQSKgoFZW50ZXIYAiABKAsyGS5jb25jbGF2ZS52MS5FbnRlclJlcXVlc3RIABIwCgh3aXRoZHJhdxgDIAEoCzIcLmNvbmNsYXZlLnYxLldpdGhkcmF3UmVxdWVzdEgAEiwKBmFub2ludBgEIAEoCzIaLmNvbmNsYXZlLnYxLkFub2ludFJlcXVlc3RIABIuCgdwcm9tb3RlGAUgASgLMhsuY29uY2xhdmUudjEuUHJvbW90ZVJlcXVlc3RIABIsCgZkZW1vdGUYBiABKAsyGi5jb25jbGF2ZS52MS5EZW1vdGVSZXF1ZXN0SAASKgoFZXZpY3QYByABKAsyGS5jb25jbGF2ZS52MS5FdmljdFJlcXVlc3RIABI9Cg91cGRhdGVfbWV0YWRhdGEYCCABKAsyIi5jb25jbGF2ZS52MS5VcGRhdGVNZXRhZGF0YVJlcXVlc3RIABIsCgZkZWxldGUYCSABKAsyGi5jb25jbGF2ZS52MS5EZWxldGVSZXF1ZXN0SAASJgoDZ2V0GAogASgLMhcuY29uY2xhdmUudjEuR2V0UmVxdWVzdEgAEigKBGxpc3QYCyABKAsyGC5jb25jbGF2ZS52MS5MaXN0UmVxdWVzdEgAEjUKC2NoZWNrX2ZlbmNlGAwgASgLMh4uY29uY2xhdmUudjEuQ2hlY2tGZW5jZVJlcXVlc3RIAEIJCgdjb21tYW5kIkUKC0F0dGFjaFdhdGNoEgoKAmlkGAEgASgEEioKB3JlcXVlc3QYAiABKAsyGS5jb25jbGF2ZS52MS5XYXRjaFJlcXVlc3QixgIKDkF0dGFjaFJlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGi5jb25jbGF2ZS52MS5BdHRhY2hXZWxjb21lEikKB3JlcGxpZXMYAiADKAsyGC5jb25jbGF2ZS52MS5BdHRhY2hSZXBseRIiCgZsZWFzZXMYAyADKAsyEi5jb25jbGF2ZS52MS5MZWFzZRIrCgtjYW5kaWRhY2llcxgEIAMoCzIWLmNvbmNsYXZlLnYxLkNhbmRpZGFjeRIzCgx3YXRjaF9ldmVudHMYBSADKAsyHS5jb25jbGF2ZS52MS5BdHRhY2hXYXRjaEV2ZW50EiUKB2dvb2RieWUYBiABKAsyFC5jb25jbGF2ZS52MS5Hb29kYnllEi8KEGNhbmRpZGFjaWVzX3RvbGQYByADKAsyFS5jb25jbGF2ZS52MS5Qcm9ncmVzcyJMCg1BdHRhY2hXZWxjb21lEhAKCGluc3RhbmNlGAEgASgJEikKB2NsdXN0ZXIYAiABKAsyGC5jb25jbGF2ZS52MS5DbHVzdGVySW5mbyLnBAoLQXR0YWNoUmVwbHkSEwoLY29ycmVsYXRpb24YASABKAQSIwoFZXJyb3IYAiABKAsyEi5jb25jbGF2ZS52MS5FcnJvckgAEisKBWVudGVyGAMgASgLMhouY29uY2xhdmUudjEuRW50ZXJSZXNwb25zZUgAEjEKCHdpdGhkcmF3GAQgASgLMh0uY29uY2xhdmUudjEuV2l0aGRyYXdSZXNwb25zZUgAEi0KBmFub2ludBgFIAEoCzIbLmNvbmNsYXZlLnYxLkFub2ludFJlc3BvbnNlSAASLwoHcHJvbW90ZRgGIAEoCzIcLmNvbmNsYXZlLnYxLlByb21vdGVSZXNwb25zZUgAEi0KBmRlbW90ZRgHIAEoCzIbLmNvbmNsYXZlLnYxLkRlbW90ZVJlc3BvbnNlSAASKwoFZXZpY3QYCCABKAsyGi5jb25jbGF2ZS52MS5FdmljdFJlc3BvbnNlSAASPgoPdXBkYXRlX21ldGFkYXRhGAkgASgLMiMuY29uY2xhdmUudjEuVXBkYXRlTWV0YWRhdGFSZXNwb25zZUgAEi0KBmRlbGV0ZRgKIAEoCzIbLmNvbmNsYXZlLnYxLkRlbGV0ZVJlc3BvbnNlSAASJwoDZ2V0GAsgASgLMhguY29uY2xhdmUudjEuR2V0UmVzcG9uc2VIABIpCgRsaXN0GAwgASgLMhkuY29uY2xhdmUudjEuTGlzdFJlc3BvbnNlSAASNgoLY2hlY2tfZmVuY2UYDSABKAsyHy5jb25jbGF2ZS52MS5DaGVja0ZlbmNlUmVzcG9uc2VIAEIHCgVyZXBseSLcAQoJQ2FuZGlkYWN5EioKCGVsZWN0aW9uGAEgASgLMhguY29uY2xhdmUudjEuRWxlY3Rpb25SZWYSEQoJY2FuZGlkYXRlGAIgASgJEioKBXN0YXRlGAMgASgOMhsuY29uY2xhdmUudjEuQ2FuZGlkYWN5U3RhdGUSEAoIcmV2aXNpb24YBCABKAQSDAoEdGVybRgFIAEoBBIhCgVjYXVzZRgGIAEoDjISLmNvbmNsYXZlLnYxLkNhdXNlEg4KBnJlYXNvbhgHIAEoCRIRCglwYXJ0aXRpb24YCCABKA0iewoQQXR0YWNoV2F0Y2hFdmVudBIKCgJpZBgBIAEoBBIrCgVldmVudBgCIAEoCzIaLmNvbmNsYXZlLnYxLldhdGNoUmVzcG9uc2VIABIjCgVlbmRlZBgDIAEoCzISLmNvbmNsYXZlLnYxLkVycm9ySABCCQoHb3V0Y29tZSIZCgdHb29kYnllEg4KBnJlYXNvbhgBIAEoCSqeAQoLTGVhc2VTdGF0dXMSHAoYTEVBU0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTEVBU0VfU1RBVFVTX0NPTkZJUk1FRBABEhYKEkxFQVNFX1NUQVRVU19FTkRFRBACEh8KG0xFQVNFX1NUQVRVU19OT1RfUkVHSVNURVJFRBADEhwKGExFQVNFX1NUQVRVU19VTkNPTkZJUk1FRBAEKoUBCg5DYW5kaWRhY3lTdGF0ZRIfChtDQU5ESURBQ1lfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDQU5ESURBQ1lfU1RBVEVfTEVBRElORxABEhsKF0NBTkRJREFDWV9TVEFURV9XQUlUSU5HEAISGAoUQ0FORElEQUNZX1NUQVRFX0dPTkUQAzLKAgoOU2Vzc2lvblNlcnZpY2USUAoLT3BlblNlc3Npb24SHy5jb25jbGF2ZS52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIC5jb25jbGF2ZS52MS5PcGVuU2Vzc2lvblJlc3BvbnNlEkoKCUtlZXBBbGl2ZRIdLmNvbmNsYXZlLnYxLktlZXBBbGl2ZVJlcXVlc3QaHi5jb25jbGF2ZS52MS5LZWVwQWxpdmVSZXNwb25zZRJTCgxDbG9zZVNlc3Npb24SIC5jb25jbGF2ZS52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiEuY29uY2xhdmUudjEuQ2xvc2VTZXNzaW9uUmVzcG9uc2USRQoGQXR0YWNoEhouY29uY2xhdmUudjEuQXR0YWNoUmVxdWVzdBobLmNvbmNsYXZlLnYxLkF0dGFjaFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_conclave_v1_election, file_conclave_v1_error, file_google_protobuf_duration]);
+  fileDesc("Chljb25jbGF2ZS92MS9zZXNzaW9uLnByb3RvEgtjb25jbGF2ZS52MSLVAQoOU2Vzc2lvbk9wdGlvbnMSJgoDdHRsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKEGRpc2Nvbm5lY3RfZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoGbGFiZWxzGAMgAygLMicuY29uY2xhdmUudjEuU2Vzc2lvbk9wdGlvbnMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqChJPcGVuU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoBBIsCgdvcHRpb25zGAIgASgLMhsuY29uY2xhdmUudjEuU2Vzc2lvbk9wdGlvbnMSEgoKcGFydGl0aW9ucxgDIAMoDSKKAQoTT3BlblNlc3Npb25SZXNwb25zZRISCgpzZXNzaW9uX2lkGAEgASgEEhAKCGluc3RhbmNlGAIgASgJEikKB2NsdXN0ZXIYAyABKAsyGC5jb25jbGF2ZS52MS5DbHVzdGVySW5mbxIiCgZsZWFzZXMYBCADKAsyEi5jb25jbGF2ZS52MS5MZWFzZSKuAQoLQ2x1c3RlckluZm8SEgoKY2x1c3Rlcl9pZBgBIAEoDBIXCg9wYXJ0aXRpb25fY291bnQYAiABKA0SDAoEbm9kZRgDIAEoDRIPCgd2ZXJzaW9uGAQgASgJEiQKB21lbWJlcnMYBSADKAsyEy5jb25jbGF2ZS52MS5NZW1iZXISLQoHbGVhZGVycxgGIAMoCzIcLmNvbmNsYXZlLnYxLlBhcnRpdGlvbkxlYWRlciIjCgZNZW1iZXISDAoEbm9kZRgBIAEoDRILCgN1cmwYAiABKAkiMgoPUGFydGl0aW9uTGVhZGVyEhEKCXBhcnRpdGlvbhgBIAEoDRIMCgRub2RlGAIgASgNIm0KBUxlYXNlEhEKCXBhcnRpdGlvbhgBIAEoDRIoCgZzdGF0dXMYAiABKA4yGC5jb25jbGF2ZS52MS5MZWFzZVN0YXR1cxIOCgZudW1iZXIYAyABKAQSFwoPb2ZmaWNlX3JldmlzaW9uGAQgASgEIi0KB1JlbmV3YWwSDgoGbnVtYmVyGAEgASgEEhIKCnBhcnRpdGlvbnMYAiADKA0iTQoQS2VlcEFsaXZlUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgEEiUKB3JlbmV3YWwYAiABKAsyFC5jb25jbGF2ZS52MS5SZW5ld2FsIjcKEUtlZXBBbGl2ZVJlc3BvbnNlEiIKBmxlYXNlcxgBIAMoCzISLmNvbmNsYXZlLnYxLkxlYXNlIikKE0Nsb3NlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoBCIWChRDbG9zZVNlc3Npb25SZXNwb25zZSLhAQoNQXR0YWNoUmVxdWVzdBInCgVoZWxsbxgBIAEoCzIYLmNvbmNsYXZlLnYxLkF0dGFjaEhlbGxvEiwKCGNvbW1hbmRzGAIgAygLMhouY29uY2xhdmUudjEuQXR0YWNoQ29tbWFuZBImCghyZW5ld2FscxgDIAMoCzIULmNvbmNsYXZlLnYxLlJlbmV3YWwSKQoHd2F0Y2hlcxgEIAMoCzIYLmNvbmNsYXZlLnYxLkF0dGFjaFdhdGNoEg8KB3Vud2F0Y2gYBSADKAQSFQoNY2xvc2Vfc2Vzc2lvbhgGIAEoCCI6CgtBdHRhY2hIZWxsbxIrCgdzZXNzaW9uGAEgASgLMhouY29uY2xhdmUudjEuQXR0YWNoU2Vzc2lvbiJRCg1BdHRhY2hTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAQSLAoHb3B0aW9ucxgCIAEoCzIbLmNvbmNsYXZlLnYxLlNlc3Npb25PcHRpb25zIrsECg1BdHRhY2hDb21tYW5kEhMKC2NvcnJlbGF0aW9uGAEgASgEEioKBWVudGVyGAIgASgLMhkuY29uY2xhdmUudjEuRW50ZXJSZXF1ZXN0SAASMAoId2l0aGRyYXcYAyABKAsyHC5jb25jbGF2ZS52MS5XaXRoZHJhd1JlcXVlc3RIABIsCgZhbm9pbnQYBCABKAsyGi5jb25jbGF2ZS52MS5Bbm9pbnRSZXF1ZXN0SAASLgoHcHJvbW90ZRgFIAEoCzIbLmNvbmNsYXZlLnYxLlByb21vdGVSZXF1ZXN0SAASLAoGZGVtb3RlGAYgASgLMhouY29uY2xhdmUudjEuRGVtb3RlUmVxdWVzdEgAEioKBWV2aWN0GAcgASgLMhkuY29uY2xhdmUudjEuRXZpY3RSZXF1ZXN0SAASPQoPdXBkYXRlX21ldGFkYXRhGAggASgLMiIuY29uY2xhdmUudjEuVXBkYXRlTWV0YWRhdGFSZXF1ZXN0SAASLAoGZGVsZXRlGAkgASgLMhouY29uY2xhdmUudjEuRGVsZXRlUmVxdWVzdEgAEiYKA2dldBgKIAEoCzIXLmNvbmNsYXZlLnYxLkdldFJlcXVlc3RIABIoCgRsaXN0GAsgASgLMhguY29uY2xhdmUudjEuTGlzdFJlcXVlc3RIABI1CgtjaGVja19mZW5jZRgMIAEoCzIeLmNvbmNsYXZlLnYxLkNoZWNrRmVuY2VSZXF1ZXN0SABCCQoHY29tbWFuZCJFCgtBdHRhY2hXYXRjaBIKCgJpZBgBIAEoBBIqCgdyZXF1ZXN0GAIgASgLMhkuY29uY2xhdmUudjEuV2F0Y2hSZXF1ZXN0IvICCg5BdHRhY2hSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhouY29uY2xhdmUudjEuQXR0YWNoV2VsY29tZRIpCgdyZXBsaWVzGAIgAygLMhguY29uY2xhdmUudjEuQXR0YWNoUmVwbHkSIgoGbGVhc2VzGAMgAygLMhIuY29uY2xhdmUudjEuTGVhc2USKwoLY2FuZGlkYWNpZXMYBCADKAsyFi5jb25jbGF2ZS52MS5DYW5kaWRhY3kSMwoMd2F0Y2hfZXZlbnRzGAUgAygLMh0uY29uY2xhdmUudjEuQXR0YWNoV2F0Y2hFdmVudBIlCgdnb29kYnllGAYgASgLMhQuY29uY2xhdmUudjEuR29vZGJ5ZRIvChBjYW5kaWRhY2llc190b2xkGAcgAygLMhUuY29uY2xhdmUudjEuUHJvZ3Jlc3MSKgoIdG9wb2xvZ3kYCCABKAsyGC5jb25jbGF2ZS52MS5DbHVzdGVySW5mbyJMCg1BdHRhY2hXZWxjb21lEhAKCGluc3RhbmNlGAEgASgJEikKB2NsdXN0ZXIYAiABKAsyGC5jb25jbGF2ZS52MS5DbHVzdGVySW5mbyLnBAoLQXR0YWNoUmVwbHkSEwoLY29ycmVsYXRpb24YASABKAQSIwoFZXJyb3IYAiABKAsyEi5jb25jbGF2ZS52MS5FcnJvckgAEisKBWVudGVyGAMgASgLMhouY29uY2xhdmUudjEuRW50ZXJSZXNwb25zZUgAEjEKCHdpdGhkcmF3GAQgASgLMh0uY29uY2xhdmUudjEuV2l0aGRyYXdSZXNwb25zZUgAEi0KBmFub2ludBgFIAEoCzIbLmNvbmNsYXZlLnYxLkFub2ludFJlc3BvbnNlSAASLwoHcHJvbW90ZRgGIAEoCzIcLmNvbmNsYXZlLnYxLlByb21vdGVSZXNwb25zZUgAEi0KBmRlbW90ZRgHIAEoCzIbLmNvbmNsYXZlLnYxLkRlbW90ZVJlc3BvbnNlSAASKwoFZXZpY3QYCCABKAsyGi5jb25jbGF2ZS52MS5FdmljdFJlc3BvbnNlSAASPgoPdXBkYXRlX21ldGFkYXRhGAkgASgLMiMuY29uY2xhdmUudjEuVXBkYXRlTWV0YWRhdGFSZXNwb25zZUgAEi0KBmRlbGV0ZRgKIAEoCzIbLmNvbmNsYXZlLnYxLkRlbGV0ZVJlc3BvbnNlSAASJwoDZ2V0GAsgASgLMhguY29uY2xhdmUudjEuR2V0UmVzcG9uc2VIABIpCgRsaXN0GAwgASgLMhkuY29uY2xhdmUudjEuTGlzdFJlc3BvbnNlSAASNgoLY2hlY2tfZmVuY2UYDSABKAsyHy5jb25jbGF2ZS52MS5DaGVja0ZlbmNlUmVzcG9uc2VIAEIHCgVyZXBseSLcAQoJQ2FuZGlkYWN5EioKCGVsZWN0aW9uGAEgASgLMhguY29uY2xhdmUudjEuRWxlY3Rpb25SZWYSEQoJY2FuZGlkYXRlGAIgASgJEioKBXN0YXRlGAMgASgOMhsuY29uY2xhdmUudjEuQ2FuZGlkYWN5U3RhdGUSEAoIcmV2aXNpb24YBCABKAQSDAoEdGVybRgFIAEoBBIhCgVjYXVzZRgGIAEoDjISLmNvbmNsYXZlLnYxLkNhdXNlEg4KBnJlYXNvbhgHIAEoCRIRCglwYXJ0aXRpb24YCCABKA0iewoQQXR0YWNoV2F0Y2hFdmVudBIKCgJpZBgBIAEoBBIrCgVldmVudBgCIAEoCzIaLmNvbmNsYXZlLnYxLldhdGNoUmVzcG9uc2VIABIjCgVlbmRlZBgDIAEoCzISLmNvbmNsYXZlLnYxLkVycm9ySABCCQoHb3V0Y29tZSIZCgdHb29kYnllEg4KBnJlYXNvbhgBIAEoCSqeAQoLTGVhc2VTdGF0dXMSHAoYTEVBU0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTEVBU0VfU1RBVFVTX0NPTkZJUk1FRBABEhYKEkxFQVNFX1NUQVRVU19FTkRFRBACEh8KG0xFQVNFX1NUQVRVU19OT1RfUkVHSVNURVJFRBADEhwKGExFQVNFX1NUQVRVU19VTkNPTkZJUk1FRBAEKoUBCg5DYW5kaWRhY3lTdGF0ZRIfChtDQU5ESURBQ1lfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDQU5ESURBQ1lfU1RBVEVfTEVBRElORxABEhsKF0NBTkRJREFDWV9TVEFURV9XQUlUSU5HEAISGAoUQ0FORElEQUNZX1NUQVRFX0dPTkUQAzLKAgoOU2Vzc2lvblNlcnZpY2USUAoLT3BlblNlc3Npb24SHy5jb25jbGF2ZS52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIC5jb25jbGF2ZS52MS5PcGVuU2Vzc2lvblJlc3BvbnNlEkoKCUtlZXBBbGl2ZRIdLmNvbmNsYXZlLnYxLktlZXBBbGl2ZVJlcXVlc3QaHi5jb25jbGF2ZS52MS5LZWVwQWxpdmVSZXNwb25zZRJTCgxDbG9zZVNlc3Npb24SIC5jb25jbGF2ZS52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiEuY29uY2xhdmUudjEuQ2xvc2VTZXNzaW9uUmVzcG9uc2USRQoGQXR0YWNoEhouY29uY2xhdmUudjEuQXR0YWNoUmVxdWVzdBobLmNvbmNsYXZlLnYxLkF0dGFjaFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_conclave_v1_election, file_conclave_v1_error, file_google_protobuf_duration]);
 
 /**
  * @generated from message conclave.v1.SessionOptions
@@ -140,6 +140,8 @@ export type ClusterInfo = Message<"conclave.v1.ClusterInfo"> & {
   partitionCount: number;
 
   /**
+   * The node that answers.
+   *
    * @generated from field: uint32 node = 3;
    */
   node: number;
@@ -148,6 +150,21 @@ export type ClusterInfo = Message<"conclave.v1.ClusterInfo"> & {
    * @generated from field: string version = 4;
    */
   version: string;
+
+  /**
+   * Every member, as this node's replica of the list knows it. Empty where a node tells none: the
+   * client then stays with the endpoints that it was given.
+   *
+   * @generated from field: repeated conclave.v1.Member members = 5;
+   */
+  members: Member[];
+
+  /**
+   * Where this node knows a leader, by partition. A hint: any node takes any request.
+   *
+   * @generated from field: repeated conclave.v1.PartitionLeader leaders = 6;
+   */
+  leaders: PartitionLeader[];
 };
 
 /**
@@ -156,6 +173,54 @@ export type ClusterInfo = Message<"conclave.v1.ClusterInfo"> & {
  */
 export const ClusterInfoSchema: GenMessage<ClusterInfo> = /*@__PURE__*/
   messageDesc(file_conclave_v1_session, 3);
+
+/**
+ * A node of the cluster as clients reach it.
+ *
+ * @generated from message conclave.v1.Member
+ */
+export type Member = Message<"conclave.v1.Member"> & {
+  /**
+   * @generated from field: uint32 node = 1;
+   */
+  node: number;
+
+  /**
+   * Scheme, host and port, as http://10.0.0.1:7400. A client behind a translation may not reach it.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message conclave.v1.Member.
+ * Use `create(MemberSchema)` to create a new message.
+ */
+export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
+  messageDesc(file_conclave_v1_session, 4);
+
+/**
+ * @generated from message conclave.v1.PartitionLeader
+ */
+export type PartitionLeader = Message<"conclave.v1.PartitionLeader"> & {
+  /**
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: uint32 node = 2;
+   */
+  node: number;
+};
+
+/**
+ * Describes the message conclave.v1.PartitionLeader.
+ * Use `create(PartitionLeaderSchema)` to create a new message.
+ */
+export const PartitionLeaderSchema: GenMessage<PartitionLeader> = /*@__PURE__*/
+  messageDesc(file_conclave_v1_session, 5);
 
 /**
  * How one partition stands to a session.
@@ -195,7 +260,7 @@ export type Lease = Message<"conclave.v1.Lease"> & {
  * Use `create(LeaseSchema)` to create a new message.
  */
 export const LeaseSchema: GenMessage<Lease> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 4);
+  messageDesc(file_conclave_v1_session, 6);
 
 /**
  * @generated from message conclave.v1.Renewal
@@ -219,7 +284,7 @@ export type Renewal = Message<"conclave.v1.Renewal"> & {
  * Use `create(RenewalSchema)` to create a new message.
  */
 export const RenewalSchema: GenMessage<Renewal> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 5);
+  messageDesc(file_conclave_v1_session, 7);
 
 /**
  * @generated from message conclave.v1.KeepAliveRequest
@@ -241,7 +306,7 @@ export type KeepAliveRequest = Message<"conclave.v1.KeepAliveRequest"> & {
  * Use `create(KeepAliveRequestSchema)` to create a new message.
  */
 export const KeepAliveRequestSchema: GenMessage<KeepAliveRequest> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 6);
+  messageDesc(file_conclave_v1_session, 8);
 
 /**
  * @generated from message conclave.v1.KeepAliveResponse
@@ -258,7 +323,7 @@ export type KeepAliveResponse = Message<"conclave.v1.KeepAliveResponse"> & {
  * Use `create(KeepAliveResponseSchema)` to create a new message.
  */
 export const KeepAliveResponseSchema: GenMessage<KeepAliveResponse> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 7);
+  messageDesc(file_conclave_v1_session, 9);
 
 /**
  * @generated from message conclave.v1.CloseSessionRequest
@@ -275,7 +340,7 @@ export type CloseSessionRequest = Message<"conclave.v1.CloseSessionRequest"> & {
  * Use `create(CloseSessionRequestSchema)` to create a new message.
  */
 export const CloseSessionRequestSchema: GenMessage<CloseSessionRequest> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 8);
+  messageDesc(file_conclave_v1_session, 10);
 
 /**
  * @generated from message conclave.v1.CloseSessionResponse
@@ -288,7 +353,7 @@ export type CloseSessionResponse = Message<"conclave.v1.CloseSessionResponse"> &
  * Use `create(CloseSessionResponseSchema)` to create a new message.
  */
 export const CloseSessionResponseSchema: GenMessage<CloseSessionResponse> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 9);
+  messageDesc(file_conclave_v1_session, 11);
 
 /**
  * One frame of a client. The first one carries `hello` and nothing is served before it.
@@ -336,7 +401,7 @@ export type AttachRequest = Message<"conclave.v1.AttachRequest"> & {
  * Use `create(AttachRequestSchema)` to create a new message.
  */
 export const AttachRequestSchema: GenMessage<AttachRequest> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 10);
+  messageDesc(file_conclave_v1_session, 12);
 
 /**
  * @generated from message conclave.v1.AttachHello
@@ -355,7 +420,7 @@ export type AttachHello = Message<"conclave.v1.AttachHello"> & {
  * Use `create(AttachHelloSchema)` to create a new message.
  */
 export const AttachHelloSchema: GenMessage<AttachHello> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 11);
+  messageDesc(file_conclave_v1_session, 13);
 
 /**
  * @generated from message conclave.v1.AttachSession
@@ -380,7 +445,7 @@ export type AttachSession = Message<"conclave.v1.AttachSession"> & {
  * Use `create(AttachSessionSchema)` to create a new message.
  */
 export const AttachSessionSchema: GenMessage<AttachSession> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 12);
+  messageDesc(file_conclave_v1_session, 14);
 
 /**
  * @generated from message conclave.v1.AttachCommand
@@ -470,7 +535,7 @@ export type AttachCommand = Message<"conclave.v1.AttachCommand"> & {
  * Use `create(AttachCommandSchema)` to create a new message.
  */
 export const AttachCommandSchema: GenMessage<AttachCommand> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 13);
+  messageDesc(file_conclave_v1_session, 15);
 
 /**
  * @generated from message conclave.v1.AttachWatch
@@ -492,7 +557,7 @@ export type AttachWatch = Message<"conclave.v1.AttachWatch"> & {
  * Use `create(AttachWatchSchema)` to create a new message.
  */
 export const AttachWatchSchema: GenMessage<AttachWatch> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 14);
+  messageDesc(file_conclave_v1_session, 16);
 
 /**
  * One frame of the server.
@@ -539,6 +604,13 @@ export type AttachResponse = Message<"conclave.v1.AttachResponse"> & {
    * @generated from field: repeated conclave.v1.Progress candidacies_told = 7;
    */
   candidaciesTold: Progress[];
+
+  /**
+   * The whole of it again, when members or leaders have changed since the welcome.
+   *
+   * @generated from field: conclave.v1.ClusterInfo topology = 8;
+   */
+  topology?: ClusterInfo | undefined;
 };
 
 /**
@@ -546,7 +618,7 @@ export type AttachResponse = Message<"conclave.v1.AttachResponse"> & {
  * Use `create(AttachResponseSchema)` to create a new message.
  */
 export const AttachResponseSchema: GenMessage<AttachResponse> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 15);
+  messageDesc(file_conclave_v1_session, 17);
 
 /**
  * @generated from message conclave.v1.AttachWelcome
@@ -568,7 +640,7 @@ export type AttachWelcome = Message<"conclave.v1.AttachWelcome"> & {
  * Use `create(AttachWelcomeSchema)` to create a new message.
  */
 export const AttachWelcomeSchema: GenMessage<AttachWelcome> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 16);
+  messageDesc(file_conclave_v1_session, 18);
 
 /**
  * @generated from message conclave.v1.AttachReply
@@ -662,7 +734,7 @@ export type AttachReply = Message<"conclave.v1.AttachReply"> & {
  * Use `create(AttachReplySchema)` to create a new message.
  */
 export const AttachReplySchema: GenMessage<AttachReply> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 17);
+  messageDesc(file_conclave_v1_session, 19);
 
 /**
  * A change of office or the end of a candidacy of this session, pushed from the local replica.
@@ -717,7 +789,7 @@ export type Candidacy = Message<"conclave.v1.Candidacy"> & {
  * Use `create(CandidacySchema)` to create a new message.
  */
 export const CandidacySchema: GenMessage<Candidacy> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 18);
+  messageDesc(file_conclave_v1_session, 20);
 
 /**
  * @generated from message conclave.v1.AttachWatchEvent
@@ -753,7 +825,7 @@ export type AttachWatchEvent = Message<"conclave.v1.AttachWatchEvent"> & {
  * Use `create(AttachWatchEventSchema)` to create a new message.
  */
 export const AttachWatchEventSchema: GenMessage<AttachWatchEvent> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 19);
+  messageDesc(file_conclave_v1_session, 21);
 
 /**
  * @generated from message conclave.v1.Goodbye
@@ -770,7 +842,7 @@ export type Goodbye = Message<"conclave.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_conclave_v1_session, 20);
+  messageDesc(file_conclave_v1_session, 22);
 
 /**
  * @generated from enum conclave.v1.LeaseStatus
