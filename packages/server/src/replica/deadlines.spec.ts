@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import {
+  type Clock,
+  createManualClock,
+  LoopWatch,
+  type ManualClock,
+  TICK_MS,
+} from "@conclave/base";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Deadlines } from "./deadlines.ts";
@@ -22,7 +29,7 @@ test("deadlines come up as a plain scan of all sessions would find them", () => 
       let nowMs = 0;
       const judge = (): void => {
         // On the grid of ticks both must agree: no deadline is found early, none more than one late.
-        nowMs = Math.ceil(nowMs / 20) * 20;
+        nowMs = Math.ceil(nowMs / TICK_MS) * TICK_MS;
         const due = deadlines.takeDue(nowMs);
         const expected = [...twin.values()].filter((record) => deadlines.isDue(record, nowMs));
         expect(new Set(due)).toEqual(new Set(expected));
@@ -70,3 +77,53 @@ test("sessions after a month without any are looked at without walking through t
   expect(deadlines.takeDue(monthMs + 480)).toEqual([]);
   expect(deadlines.takeDue(monthMs + 520)).toEqual([record]);
 });
+
+test("schedule J: a stall of the loop moves every deadline by as much", () => {
+  const { clock, manual, stall } = stallingClock();
+  const loop = new LoopWatch(clock);
+  const deadlines = new Deadlines();
+  loop.start();
+  deadlines.open({ sessionId: 1n, ttlMs: 500, graceMs: 0 }, loop.loopNowMs());
+
+  manual.advance(400);
+  stall(450);
+  manual.advance(60);
+  const dueAfterStall = deadlines.takeDue(loop.loopNowMs());
+  manual.advance(60);
+
+  expect(dueAfterStall).toEqual([]);
+  expect(deadlines.takeDue(loop.loopNowMs())).toHaveLength(1);
+});
+
+test("a renewal handled after a stall, before its tick, is good for a whole TTL", () => {
+  const { clock, manual, stall } = stallingClock();
+  const loop = new LoopWatch(clock);
+  const deadlines = new Deadlines();
+  loop.start();
+  const record = deadlines.open({ sessionId: 1n, ttlMs: 500, graceMs: 0 }, loop.loopNowMs());
+
+  manual.advance(490);
+  stall(450);
+  deadlines.renew(record, loop.loopNowMs());
+  manual.advance(480);
+
+  expect(deadlines.takeDue(loop.loopNowMs())).toEqual([]);
+});
+
+/** A machine whose loop can stall: time passes, and no timer fires until it is over. */
+function stallingClock(): { clock: Clock; manual: ManualClock; stall(ms: number): void } {
+  const manual = createManualClock();
+  let stalledMs = 0;
+  const clock: Clock = {
+    monotonicMs: () => manual.monotonicMs() + stalledMs,
+    wallMs: () => manual.wallMs() + stalledMs,
+    setTimer: (delayMs, fire) => manual.setTimer(delayMs, fire),
+  };
+  return {
+    clock,
+    manual,
+    stall: (ms) => {
+      stalledMs += ms;
+    },
+  };
+}

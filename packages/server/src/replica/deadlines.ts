@@ -3,11 +3,11 @@
  * By when each session of a partition must have renewed, in the memory of the partition's leader.
  *
  * Only registrations and renewals move a deadline on (semantics A2). Times are loop time
- * (loop-watch.ts). This file keeps the deadlines and finds those that have passed; it judges nothing.
+ * (base's loop-watch.ts). This file keeps the deadlines and finds those that have passed; it judges nothing.
  */
 
+import { TICK_MS } from "@conclave/base";
 import type { SessionId } from "@conclave/fsm";
-import { TICK_MS } from "./loop-watch.ts";
 
 /** One Attach stream of this process: what a renewal came through and a disconnect names. */
 export type AttachmentId = number;

@@ -8,9 +8,9 @@
  * attachment: a session that has moved to another one is not ended by the remains of the first.
  */
 
+import type { LoopWatch } from "@conclave/base";
 import type { SessionId } from "@conclave/fsm";
 import type { AttachmentId, Deadlines } from "./deadlines.ts";
-import type { LoopWatch } from "./loop-watch.ts";
 import type { Renewals } from "./renewals.ts";
 
 export interface DisconnectsOptions {

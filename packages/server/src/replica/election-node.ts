@@ -6,9 +6,8 @@
  * nothing of sockets, messages or disks.
  */
 
-import { assert, type Clock } from "@conclave/base";
+import { assert, type Clock, LoopWatch } from "@conclave/base";
 import type { PrimitiveKey } from "@conclave/fsm";
-import { LoopWatch } from "./loop-watch.ts";
 import { PartitionReplica } from "./partition-replica.ts";
 import type { OpenLog } from "./replicated-log.ts";
 import { homeOf } from "./routing.ts";

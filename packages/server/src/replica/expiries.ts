@@ -7,9 +7,9 @@
  * schedules B and J).
  */
 
+import type { LoopWatch } from "@conclave/base";
 import type { ConfirmRounds } from "./confirm-rounds.ts";
 import type { Deadlines, SessionDeadline } from "./deadlines.ts";
-import type { LoopWatch } from "./loop-watch.ts";
 import type { Proposals } from "./proposals.ts";
 import type { LogRole } from "./replicated-log.ts";
 

@@ -7,7 +7,7 @@
  * and in the parts that it puts together.
  */
 
-import type { Clock } from "@conclave/base";
+import type { Clock, LoopWatch } from "@conclave/base";
 import {
   type Applied,
   apply,
@@ -39,7 +39,6 @@ import { ConfirmRounds, type RoundMember } from "./confirm-rounds.ts";
 import { type AttachmentId, Deadlines } from "./deadlines.ts";
 import { reportDisconnect } from "./disconnects.ts";
 import { Expiries } from "./expiries.ts";
-import type { LoopWatch } from "./loop-watch.ts";
 import { Proposals, type Submission, type SubmissionOutcome } from "./proposals.ts";
 import { type ArrivedRenewal, type Registration, Renewals } from "./renewals.ts";
 import type {

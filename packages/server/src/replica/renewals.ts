@@ -7,10 +7,10 @@
  * until it is answered; whether it is acknowledged is decided at the moment of acknowledging.
  */
 
+import type { LoopWatch } from "@conclave/base";
 import type { SessionId } from "@conclave/fsm";
 import type { ConfirmRounds, RoundOutcome } from "./confirm-rounds.ts";
 import type { AttachmentId, Deadlines, SessionDeadline } from "./deadlines.ts";
-import type { LoopWatch } from "./loop-watch.ts";
 import type { LogRole } from "./replicated-log.ts";
 
 export type LeaseOutcome =

@@ -6,19 +6,24 @@
  * renewals waited in its socket buffers; a timer that wakes up late must not judge before they were
  * handled. So loop time does not run past the next expected tick, a late tick judges nothing, and
  * the time by which it was late is left out of loop time: every deadline moves by that much at once.
+ * Raft counts beats, which a stall swallows too, so no election begins because this process slept.
+ *
+ * One for each node; whoever composes the node starts and stops it. It reads no clock but its own.
  */
 
-import { assert, type CancelTimer, type Clock } from "@conclave/base";
+import { assert } from "./assert.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 
 /**
  * How often deadlines are looked at, in milliseconds. It is also the stall that is overlooked: less
  * than the margin of 50 ms and more by which every client believes for a shorter time than we wait.
  */
-export const TICK_MS = 20;
+export const TICK_MS = 25;
 
 export class LoopWatch {
   readonly #clock: Clock;
-  readonly #subscribers = new Set<() => void>();
+  readonly #beats = new Set<() => void>();
+  readonly #ticks = new Set<() => void>();
   #expectedMs: number;
   #latenessMs = 0;
   #cancelTick: CancelTimer | undefined;
@@ -43,10 +48,19 @@ export class LoopWatch {
     return Math.min(this.#clock.monotonicMs(), this.#expectedMs) - this.#latenessMs;
   }
 
-  /** Calls `tick` at every tick that was not late. Returns what ends that. */
+  /**
+   * Calls `beat` at every tick, before `onTick`'s; once, however late the tick is. For counting
+   * time in which this process was awake. Returns what ends that.
+   */
+  onBeat(beat: () => void): () => void {
+    this.#beats.add(beat);
+    return () => this.#beats.delete(beat);
+  }
+
+  /** Calls `tick` at every tick that was not late: for judging. Returns what ends that. */
   onTick(tick: () => void): () => void {
-    this.#subscribers.add(tick);
-    return () => this.#subscribers.delete(tick);
+    this.#ticks.add(tick);
+    return () => this.#ticks.delete(tick);
   }
 
   #schedule(): void {
@@ -60,7 +74,8 @@ export class LoopWatch {
     if (isLate) this.#latenessMs += lateMs;
     // The next tick comes after the loop has polled its sockets: what had arrived is handled first.
     this.#schedule();
+    for (const beat of this.#beats) beat();
     if (isLate) return;
-    for (const tick of this.#subscribers) tick();
+    for (const tick of this.#ticks) tick();
   }
 }

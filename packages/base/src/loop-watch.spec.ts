@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Clock, createManualClock, type ManualClock } from "@conclave/base";
 import { expect, test } from "vitest";
-import { Deadlines } from "./deadlines.ts";
+import type { Clock } from "./clock.ts";
 import { LoopWatch } from "./loop-watch.ts";
+import { createManualClock, type ManualClock } from "./manual-clock.ts";
 
 /** A machine whose loop can stall: time passes, and no timer fires until it is over. */
 function stallingClock(): { clock: Clock; manual: ManualClock; stall(ms: number): void } {
@@ -22,23 +22,6 @@ function stallingClock(): { clock: Clock; manual: ManualClock; stall(ms: number)
   };
 }
 
-test("schedule J: a stall of the loop moves every deadline by as much", () => {
-  const { clock, manual, stall } = stallingClock();
-  const loop = new LoopWatch(clock);
-  const deadlines = new Deadlines();
-  loop.start();
-  deadlines.open({ sessionId: 1n, ttlMs: 500, graceMs: 0 }, loop.loopNowMs());
-
-  manual.advance(400);
-  stall(450);
-  manual.advance(60);
-  const dueAfterStall = deadlines.takeDue(loop.loopNowMs());
-  manual.advance(60);
-
-  expect(dueAfterStall).toEqual([]);
-  expect(deadlines.takeDue(loop.loopNowMs())).toHaveLength(1);
-});
-
 test("schedule J: a timer that fires late judges nothing until the loop has gone round", () => {
   const { clock, manual, stall } = stallingClock();
   const loop = new LoopWatch(clock);
@@ -48,11 +31,31 @@ test("schedule J: a timer that fires late judges nothing until the loop has gone
 
   manual.advance(10);
   stall(450);
-  manual.advance(10);
+  manual.advance(15);
   expect(ticks).toEqual([]);
-  manual.advance(20);
+  manual.advance(25);
 
-  expect(ticks).toEqual([40]);
+  expect(ticks).toEqual([50]);
+});
+
+test("a beat comes with every tick, and once only with one that is late", () => {
+  const { clock, manual, stall } = stallingClock();
+  const loop = new LoopWatch(clock);
+  const heard: string[] = [];
+  const end = loop.onBeat(() => heard.push("beat"));
+  loop.onTick(() => heard.push("tick"));
+  loop.start();
+
+  manual.advance(10);
+  stall(450);
+  manual.advance(15);
+  expect(heard).toEqual(["beat"]);
+  manual.advance(25);
+  expect(heard).toEqual(["beat", "beat", "tick"]);
+  end();
+  manual.advance(25);
+
+  expect(heard).toEqual(["beat", "beat", "tick", "tick"]);
 });
 
 test("loop time never falls, not even while a stall is noticed", () => {
@@ -69,21 +72,6 @@ test("loop time never falls, not even while a stall is noticed", () => {
   }
 
   expect(seen).toEqual([...seen].sort((a, b) => a - b));
-});
-
-test("a renewal handled after a stall, before its tick, is good for a whole TTL", () => {
-  const { clock, manual, stall } = stallingClock();
-  const loop = new LoopWatch(clock);
-  const deadlines = new Deadlines();
-  loop.start();
-  const record = deadlines.open({ sessionId: 1n, ttlMs: 500, graceMs: 0 }, loop.loopNowMs());
-
-  manual.advance(490);
-  stall(450);
-  deadlines.renew(record, loop.loopNowMs());
-  manual.advance(480);
-
-  expect(deadlines.takeDue(loop.loopNowMs())).toEqual([]);
 });
 
 test("a stopped loop leaves no timer behind", () => {
