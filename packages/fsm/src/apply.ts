@@ -13,6 +13,7 @@ import { applyAdminCommand } from "./admin-commands.ts";
 import { applyCandidateCommand } from "./candidate-commands.ts";
 import type { Command, LogEntry } from "./command.ts";
 import { applyDialectCall } from "./dialect-calls.ts";
+import { changeMembers } from "./members.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Applied, Reply } from "./reply.ts";
 import {
@@ -33,8 +34,8 @@ export function apply(state: PartitionState, entry: LogEntry): Applied {
     turn.replies.push(checkCommand(state.limits, command) ?? execute(turn, command));
     turn.position += 1;
   }
-  const { replies, changes, sessionsOpened, sessionsEnded, streamMessages } = turn;
-  return { replies, changes, sessionsOpened, sessionsEnded, streamMessages };
+  const { replies, changes, sessionsOpened, sessionsEnded, streamMessages, membersChanged } = turn;
+  return { replies, changes, sessionsOpened, sessionsEnded, streamMessages, membersChanged };
 }
 
 function execute(turn: Turn, command: Command): Reply {
@@ -58,6 +59,11 @@ function execute(turn: Turn, command: Command): Reply {
     case "raise-level":
       turn.state.level = Math.max(turn.state.level, command.level);
       return { kind: "level-raised", level: turn.state.level };
+    case "set-first-members":
+    case "invite-member":
+    case "put-member":
+    case "remove-member":
+      return changeMembers(turn, command);
     case "open-indexed-session":
       return openIndexedSession(turn, command);
     case "dialect-call":

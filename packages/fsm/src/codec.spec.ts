@@ -114,7 +114,7 @@ describe("what this version does not know stops the replica", () => {
   });
   test.each([
     ["another version", Uint8Array.of(8, 2, 16, 1), "entry version 2"],
-    ["an unknown command", Uint8Array.of(...entry, 0x1a, 2, 0x5a, 0), "command 11"],
+    ["an unknown command", Uint8Array.of(...entry, 0x1a, 2, 0x7a, 0), "command 15"],
     ["an unknown field of an entry", Uint8Array.of(...entry, 0x20, 1), "field 4 of an entry"],
     [
       "an unknown field of a command",

@@ -7,6 +7,7 @@
 
 import type { DialectCommand } from "./dialect-command.ts";
 import type { PrimitiveKey } from "./key.ts";
+import type { InvitedMember, Member } from "./members.ts";
 import type { SessionId } from "./session-id.ts";
 
 /** Free text of a candidate. Its order never matters; it is encoded in the order of its keys. */
@@ -43,6 +44,7 @@ export type Command =
   | CandidateCommand
   | AdminCommand
   | DialectCommand
+  | MemberCommand
   | RaiseLevel;
 
 export type SessionCommand = OpenSession | CloseSession | ExpireSessions;
@@ -126,4 +128,28 @@ export interface Delete {
 export interface RaiseLevel {
   readonly kind: "raise-level";
   readonly level: number;
+}
+
+/** What changes the list of members; for partition 1 only. */
+export type MemberCommand = SetFirstMembers | InviteMember | PutMember | RemoveMember;
+
+/** The list of the first start. Does nothing where there is a list. */
+export interface SetFirstMembers {
+  readonly kind: "set-first-members";
+  readonly members: readonly Member[];
+}
+
+/** Makes room for a node that an operator expects; it joins when it reports in. */
+export interface InviteMember extends InvitedMember {
+  readonly kind: "invite-member";
+}
+
+/** A node has reported in: takes the place of its earlier incarnation, if there is one. */
+export interface PutMember extends Member {
+  readonly kind: "put-member";
+}
+
+export interface RemoveMember {
+  readonly kind: "remove-member";
+  readonly node: number;
 }

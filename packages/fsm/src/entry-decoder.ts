@@ -16,6 +16,7 @@ import type {
 import { readDialectCommand } from "./dialect-decoder.ts";
 import { ENTRY_VERSION } from "./entry-encoder.ts";
 import type { PrimitiveKey } from "./key.ts";
+import { readMemberCommand } from "./member-codec.ts";
 import { type ElectionInput, readInput } from "./s1-input.ts";
 import { readKey } from "./wire-key.ts";
 import {
@@ -88,7 +89,7 @@ function readCommandField(reader: WireReader): Command | undefined {
     case 6:
       return readRaiseLevel(reader);
     default:
-      return readDialectCommand(reader);
+      return readDialectCommand(reader) ?? readMemberCommand(reader);
   }
 }
 

@@ -24,6 +24,7 @@ import type {
   OpenIndexedSession,
   RestoreLatch,
 } from "./dialect-command.ts";
+import { writeMemberCommand } from "./member-codec.ts";
 import { writeInput } from "./s1-input.ts";
 import { writeKey } from "./wire-key.ts";
 import {
@@ -99,6 +100,12 @@ function writeCommand(writer: WireWriter, command: Command): void {
       break;
     case "acknowledge-s1":
       within(writer, 10, writeAcknowledgeS1, command);
+      break;
+    case "set-first-members":
+    case "invite-member":
+    case "put-member":
+    case "remove-member":
+      writeMemberCommand(writer, command);
       break;
     default:
       unreachable(command);

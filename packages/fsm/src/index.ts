@@ -21,11 +21,16 @@ export type {
   Enter,
   ExpiredSession,
   ExpireSessions,
+  InviteMember,
   LogEntry,
+  MemberCommand,
   Metadata,
   OpenSession,
+  PutMember,
   RaiseLevel,
+  RemoveMember,
   SessionCommand,
+  SetFirstMembers,
   Steer,
   UpdateMetadata,
   Withdraw,
@@ -55,6 +60,7 @@ export {
 export { assertPartitionValid } from "./invariants.ts";
 export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
+export type { InvitedMember, Member } from "./members.ts";
 export { createPartition, type PartitionState } from "./partition.ts";
 export { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
 export {
@@ -73,7 +79,16 @@ export {
   unchangedSince,
   viewOf,
 } from "./read.ts";
-export type { Applied, DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
+export type {
+  Applied,
+  DialectDone,
+  Done,
+  MemberRefusal,
+  MemberReply,
+  RefusalReason,
+  Refused,
+  Reply,
+} from "./reply.ts";
 export { restoreCluster } from "./restore-cluster.ts";
 export type { SessionId } from "./session-id.ts";
 export { type Restored, restore } from "./snapshot-decoder.ts";

@@ -11,6 +11,7 @@ import { boundElections } from "./binding.ts";
 import { findCandidacy, metadataBytes } from "./election.ts";
 import { isIdle } from "./idleness.ts";
 import { keyText } from "./key.ts";
+import { hasTwins } from "./members.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Election, EventStream, Session } from "./records.ts";
 import { textsFrom } from "./sorted-texts.ts";
@@ -40,6 +41,7 @@ export function assertPartitionValid(state: PartitionState): void {
   assert(bindings === 0, "E14: sessions are bound to elections that exist, and to no others");
   assert(queued === candidacies, "E7: sessions and elections agree on who is a candidate");
   assertDirectoryValid(state);
+  assertMembersValid(state);
   assertBounded(state);
 }
 
@@ -123,6 +125,13 @@ function assertDirectoryValid(state: PartitionState): void {
     assert(state.idle.has(election) === isIdle(election), "E16: idle is vacant and unbound");
     assert(keyText(election.key) === election.text, "E15: an election is found under its own key");
   }
+}
+
+function assertMembersValid({ members, invited, limits }: PartitionState): void {
+  const all = [...members, ...invited];
+  assert(!hasTwins(all), "E18: a member is listed once");
+  assert(all.length <= limits.membersMax, "E18: members are bounded");
+  assert(invited.length === 0 || members.length > 0, "E18: only members can invite");
 }
 
 function assertBounded(state: PartitionState): void {

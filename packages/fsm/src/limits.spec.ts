@@ -111,6 +111,22 @@ const BROKEN: Readonly<Record<string, readonly [Command, string]>> = {
     "streams.responseId",
   ],
   "closing session 0": [{ kind: "close-session", sessionId: 0n }, "sessionId"],
+  "node 0": [{ kind: "remove-member", node: 0 }, "node"],
+  "node 65,536": [{ kind: "put-member", node: 65_536, incarnation: 0, address: "a:1" }, "node"],
+  "an incarnation of 33 bits": [
+    { kind: "put-member", node: 1, incarnation: 2 ** 32, address: "a:1" },
+    "incarnation",
+  ],
+  "an empty address": [{ kind: "invite-member", node: 1, address: "" }, "address"],
+  "an address of 257 bytes": [{ kind: "invite-member", node: 1, address: bytes(257) }, "address"],
+  "a first list of nobody": [{ kind: "set-first-members", members: [] }, "members"],
+  "a first list that names a node twice": [
+    {
+      kind: "set-first-members",
+      members: ["a:1", "b:1"].map((address) => ({ node: 1, incarnation: 0, address })),
+    },
+    "members",
+  ],
   "level 0": [{ kind: "raise-level", level: 0 }, "level"],
 };
 

@@ -33,6 +33,10 @@ export interface Limits {
   readonly endedSessionsMax: number;
   readonly streamsPerSessionMax: number;
   readonly unacknowledgedPerStreamMax: number;
+  /** Members of the cluster, those that have not reported in yet included. */
+  readonly membersMax: number;
+  /** Bytes of UTF-8 in a member's address; the least is 1. */
+  readonly addressBytesMax: number;
   /** By how much a restore (S4) may raise a term. */
   readonly restoredTermLead: bigint;
 }
@@ -58,5 +62,7 @@ export const defaultLimits: Limits = {
   endedSessionsMax: 100_000,
   streamsPerSessionMax: 1_024,
   unacknowledgedPerStreamMax: 1_024,
+  membersMax: 64,
+  addressBytesMax: 256,
   restoredTermLead: 1n << 32n,
 };

@@ -7,6 +7,7 @@
  */
 
 import { defaultLimits, type Limits } from "./limits.ts";
+import type { InvitedMember, Member } from "./members.ts";
 import type { Election, Session } from "./records.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionId } from "./session-id.ts";
@@ -36,6 +37,10 @@ export interface PartitionState {
   readonly endedSessions: Set<SessionId>;
   /** Replies to commands with a request id, oldest first. */
   readonly requestReplies: Map<string, RequestReply>;
+  /** Partition 1 only: the cluster's members, by node. Replaced, never changed. */
+  members: readonly Member[];
+  /** Partition 1 only: nodes that were added and have not reported in yet, by node. */
+  invited: readonly InvitedMember[];
 }
 
 export interface Tombstone {
@@ -68,5 +73,7 @@ export function createPartition(
     sessions: new Map(),
     endedSessions: new Set(),
     requestReplies: new Map(),
+    members: [],
+    invited: [],
   };
 }

@@ -12,6 +12,8 @@ export interface Applied {
   readonly sessionsOpened: readonly SessionOpened[];
   readonly sessionsEnded: readonly SessionEnded[];
   readonly streamMessages: readonly StreamMessage[];
+  /** The list of members is another one now. */
+  readonly membersChanged: boolean;
 }
 
 export type Reply =
@@ -30,7 +32,24 @@ export type Reply =
   | { readonly kind: "session-closed"; readonly index: bigint; readonly already: boolean }
   | { readonly kind: "sessions-expired"; readonly ended: number }
   | { readonly kind: "acknowledged"; readonly index: bigint }
-  | { readonly kind: "level-raised"; readonly level: number };
+  | { readonly kind: "level-raised"; readonly level: number }
+  | MemberReply;
+
+/** The answer to a change of the list of members. */
+export type MemberReply =
+  /** `already`: the list said so before. */
+  | { readonly kind: "members-changed"; readonly already: boolean }
+  | { readonly kind: "members-refused"; readonly reason: MemberRefusal };
+
+export type MemberRefusal =
+  /** The node is listed under another address. */
+  | "member_exists"
+  | "address_taken"
+  | "too_many_members"
+  | "no_such_member"
+  /** There is no first list yet, so nobody can be added to it. */
+  | "no_members"
+  | "last_member";
 
 /** The answer to a native command on an election, true at `revision`. */
 export interface Done {

@@ -38,6 +38,9 @@ export function restoreCluster(state: PartitionState): void {
     noteIdleness(state, election);
   }
   state.sessions.clear();
+  // The new cluster has members of its own, who are set when it first has a leader.
+  state.members = [];
+  state.invited = [];
   for (const [text, tombstone] of state.tombstones) {
     state.tombstones.set(text, { ...tombstone, term: tombstone.term + RESTORE_LEAD });
   }

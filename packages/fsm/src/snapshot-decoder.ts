@@ -10,6 +10,7 @@ import { createHash, type Hash, hashBytes, hashValue } from "./hash.ts";
 import { assertPartitionValid } from "./invariants.ts";
 import { keyText } from "./key.ts";
 import type { Limits } from "./limits.ts";
+import { readInvited, readMember } from "./member-codec.ts";
 import { createPartition, type PartitionState } from "./partition.ts";
 import { SNAPSHOT_VERSION } from "./snapshot-encoder.ts";
 import { linkRecords, type RestoredRecords } from "./snapshot-links.ts";
@@ -143,6 +144,8 @@ function loadPartition(state: PartitionState, reader: WireReader): void {
     else if (reader.field === 3) state.timeMs = readNumber(reader);
     else if (reader.field === 4) state.level = readNumber(reader);
     else if (reader.field === 5) state.termFloor = readBigint(reader);
+    else if (reader.field === 6) state.members = [...state.members, readMember(reader)];
+    else if (reader.field === 7) state.invited = [...state.invited, readInvited(reader)];
     else failUnknown(reader, `field ${reader.field} of a partition`);
   }
   endMessage(reader, outer);

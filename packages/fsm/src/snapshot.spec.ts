@@ -102,6 +102,12 @@ test("a state that differs in anything has another hash", () => {
     (s) => {
       [...s.elections.values()][0]!.term += 1n;
     },
+    (s) => {
+      s.members = s.members.map((member) => ({ ...member, incarnation: 9 }));
+    },
+    (s) => {
+      s.invited = [];
+    },
   ];
   for (const change of changes) {
     const other = createRichPartition();

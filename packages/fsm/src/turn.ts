@@ -16,6 +16,7 @@ export interface Turn {
   readonly sessionsOpened: SessionOpened[];
   readonly sessionsEnded: SessionEnded[];
   readonly streamMessages: StreamMessage[];
+  membersChanged: boolean;
 }
 
 export function beginTurn(state: PartitionState, commands: readonly Command[]): Turn {
@@ -28,6 +29,7 @@ export function beginTurn(state: PartitionState, commands: readonly Command[]): 
     sessionsOpened: [],
     sessionsEnded: [],
     streamMessages: [],
+    membersChanged: false,
   };
 }
 

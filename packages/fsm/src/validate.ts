@@ -18,11 +18,14 @@ import type {
 import { metadataBytes } from "./election.ts";
 import type { PrimitiveKey } from "./key.ts";
 import type { Limits } from "./limits.ts";
+import { hasTwins, type InvitedMember, type Member } from "./members.ts";
 import type { Refused } from "./reply.ts";
 import { isName, isText, utf8Length } from "./text.ts";
 
 type Problem = Refused | undefined;
 
+const NODE_MAX = 65_535;
+const INCARNATION_MAX = 2 ** 32 - 1;
 const UINT64_MAX = (1n << 64n) - 1n;
 
 /**
@@ -64,6 +67,14 @@ export function checkCommand(limits: Limits, command: Command): Problem {
       return checkKey(limits, command.key) ?? checkOptions(limits, command.options);
     case "raise-level":
       return checkNumber("level", command.level, 1);
+    case "set-first-members":
+      return checkFirstMembers(limits, command.members);
+    case "invite-member":
+      return checkInvited(limits, command);
+    case "put-member":
+      return checkMember(limits, command);
+    case "remove-member":
+      return checkInteger("node", command.node, 1, NODE_MAX);
     case "open-indexed-session":
       return checkTtl(limits, "ttlMs", command.ttlMs) ?? checkPrincipal(limits, command);
     case "dialect-call":
@@ -87,6 +98,29 @@ function checkOpenSession(limits: Limits, command: OpenSession): Problem {
     checkLabels(limits, labels) ??
     checkPrincipal(limits, command)
   );
+}
+
+function checkFirstMembers(limits: Limits, members: readonly Member[]): Problem {
+  if (members.length === 0) return invalid("members", "at least one");
+  return (
+    checkCount("members", members.length, limits.membersMax) ??
+    firstProblem(members, (member) => checkMember(limits, member, "members.")) ??
+    (hasTwins(members) ? invalid("members", "every node and address once") : undefined)
+  );
+}
+
+function checkMember(limits: Limits, member: Member, path = ""): Problem {
+  return (
+    checkInvited(limits, member, path) ??
+    checkInteger(`${path}incarnation`, member.incarnation, 0, INCARNATION_MAX)
+  );
+}
+
+function checkInvited(limits: Limits, { node, address }: InvitedMember, path = ""): Problem {
+  const { addressBytesMax } = limits;
+  const problem = checkInteger(`${path}node`, node, 1, NODE_MAX);
+  if (problem !== undefined || isName(address, addressBytesMax)) return problem;
+  return invalid(`${path}address`, `HOST:PORT of at most ${addressBytesMax} bytes of UTF-8`);
 }
 
 function checkPrincipal(limits: Limits, command: { readonly principal?: string }): Problem {

@@ -164,6 +164,17 @@ export const EVERY_COMMAND: readonly Command[] = [
     ],
   },
   { kind: "raise-level", level: 1 },
+  {
+    kind: "set-first-members",
+    members: [
+      { node: 2, incarnation: 0, address: "b:7402" },
+      { node: 1, incarnation: 0, address: "a:7401" },
+    ],
+  },
+  { kind: "invite-member", node: 4, address: "[::1]:7404" },
+  { kind: "invite-member", node: 5, address: "e:7405" },
+  { kind: "put-member", node: 2, incarnation: 2 ** 32 - 1, address: "b:7402" },
+  { kind: "remove-member", node: 5 },
 ];
 
 /** The state after all of them, one entry each, as one log of one partition. */

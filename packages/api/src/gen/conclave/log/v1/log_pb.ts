@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file conclave/log/v1/log.proto.
  */
 export const file_conclave_log_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("Chljb25jbGF2ZS9sb2cvdjEvbG9nLnByb3RvEg9jb25jbGF2ZS5sb2cudjEiVQoFRW50cnkSDwoHdmVyc2lvbhgBIAEoDRIPCgd0aW1lX21zGAIgASgEEioKCGNvbW1hbmRzGAMgAygLMhguY29uY2xhdmUubG9nLnYxLkNvbW1hbmQiyQQKB0NvbW1hbmQSNAoMb3Blbl9zZXNzaW9uGAEgASgLMhwuY29uY2xhdmUubG9nLnYxLk9wZW5TZXNzaW9uSAASNgoNY2xvc2Vfc2Vzc2lvbhgCIAEoCzIdLmNvbmNsYXZlLmxvZy52MS5DbG9zZVNlc3Npb25IABI6Cg9leHBpcmVfc2Vzc2lvbnMYAyABKAsyHy5jb25jbGF2ZS5sb2cudjEuRXhwaXJlU2Vzc2lvbnNIABI2CgljYW5kaWRhdGUYBCABKAsyIS5jb25jbGF2ZS5sb2cudjEuQ2FuZGlkYXRlQ29tbWFuZEgAEi4KBWFkbWluGAUgASgLMh0uY29uY2xhdmUubG9nLnYxLkFkbWluQ29tbWFuZEgAEjIKC3JhaXNlX2xldmVsGAYgASgLMhsuY29uY2xhdmUubG9nLnYxLlJhaXNlTGV2ZWxIABJDChRvcGVuX2luZGV4ZWRfc2Vzc2lvbhgHIAEoCzIjLmNvbmNsYXZlLmxvZy52MS5PcGVuSW5kZXhlZFNlc3Npb25IABI0CgxkaWFsZWN0X2NhbGwYCCABKAsyHC5jb25jbGF2ZS5sb2cudjEuRGlhbGVjdENhbGxIABI4Cg5hY2tub3dsZWRnZV9zMBgJIAEoCzIeLmNvbmNsYXZlLmxvZy52MS5BY2tub3dsZWRnZVMwSAASOAoOYWNrbm93bGVkZ2VfczEYCiABKAsyHi5jb25jbGF2ZS5sb2cudjEuQWNrbm93bGVkZ2VTMUgAQgkKB2NvbW1hbmQiSwoDS2V5EiMKBGtpbmQYASABKA4yFS5jb25jbGF2ZS5sb2cudjEuS2luZBIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSK/AQoLT3BlblNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoBhIOCgZ0dGxfbXMYAiABKAQSEAoIZ3JhY2VfbXMYAyABKAQSOAoGbGFiZWxzGAQgAygLMiguY29uY2xhdmUubG9nLnYxLk9wZW5TZXNzaW9uLkxhYmVsc0VudHJ5EhEKCXByaW5jaXBhbBgFIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiIKDENsb3NlU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgGIkMKDkV4cGlyZVNlc3Npb25zEjEKCHNlc3Npb25zGAEgAygLMh8uY29uY2xhdmUubG9nLnYxLkV4cGlyZWRTZXNzaW9uIjoKDkV4cGlyZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAYSFAoMZGlzY29ubmVjdGVkGAIgASgIIkUKCUNvbW1hbmRJZBISCgpzZXNzaW9uX2lkGAEgASgGEg4KBm51bWJlchgCIAEoBBIUCgxhY2tub3dsZWRnZWQYAyABKAQitQIKEENhbmRpZGF0ZUNvbW1hbmQSIQoDa2V5GAEgASgLMhQuY29uY2xhdmUubG9nLnYxLktleRImCgJpZBgCIAEoCzIaLmNvbmNsYXZlLmxvZy52MS5Db21tYW5kSWQSQAoFaW5wdXQYAyABKAsyMS5hdG9taXgubXVsdGlyYWZ0LmVsZWN0aW9uLnYxLkxlYWRlckVsZWN0aW9uSW5wdXQSDgoGdXBkYXRlGAQgASgJEkEKCG1ldGFkYXRhGAUgAygLMi8uY29uY2xhdmUubG9nLnYxLkNhbmRpZGF0ZUNvbW1hbmQuTWV0YWRhdGFFbnRyeRIQCgh0YWtlb3ZlchgGIAEoCBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi1QEKDEFkbWluQ29tbWFuZBIhCgNrZXkYASABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5EkAKBWlucHV0GAIgASgLMjEuYXRvbWl4Lm11bHRpcmFmdC5lbGVjdGlvbi52MS5MZWFkZXJFbGVjdGlvbklucHV0EhgKC2lmX3JldmlzaW9uGAMgASgESACIAQESDgoGcmVhc29uGAQgASgJEhcKCnJlcXVlc3RfaWQYBSABKAlIAYgBAUIOCgxfaWZfcmV2aXNpb25CDQoLX3JlcXVlc3RfaWQiGwoKUmFpc2VMZXZlbBINCgVsZXZlbBgBIAEoDSJiChJPcGVuSW5kZXhlZFNlc3Npb24SKQoHZGlhbGVjdBgBIAEoDjIYLmNvbmNsYXZlLmxvZy52MS5EaWFsZWN0Eg4KBnR0bF9tcxgCIAEoBBIRCglwcmluY2lwYWwYAyABKAkiuQIKC0RpYWxlY3RDYWxsEhIKCnNlc3Npb25faWQYASABKAYSIQoDa2V5GAIgASgLMhQuY29uY2xhdmUubG9nLnYxLktleRJACgVpbnB1dBgDIAEoCzIxLmF0b21peC5tdWx0aXJhZnQuZWxlY3Rpb24udjEuTGVhZGVyRWxlY3Rpb25JbnB1dBItCglsaWZlY3ljbGUYBCABKA4yGi5jb25jbGF2ZS5sb2cudjEuTGlmZWN5Y2xlEikKB3Jlc3RvcmUYBSABKAsyGC5jb25jbGF2ZS5sb2cudjEuUmVzdG9yZRIOCgRvbmNlGAYgASgESAASLwoGc3RyaWN0GAcgASgLMh0uY29uY2xhdmUubG9nLnYxLlN0cmljdE51bWJlckgAEg0KA3NldBgIIAEoBEgAQgcKBW9yZGVyIkoKDFN0cmljdE51bWJlchIOCgZudW1iZXIYASABKAQSGQoMdm9pZF90aHJvdWdoGAIgASgESACIAQFCDwoNX3ZvaWRfdGhyb3VnaCJrCgdSZXN0b3JlEgwKBHRlcm0YASABKAQSEwoGbGVhZGVyGAIgASgJSACIAQESMgoMcGFydGljaXBhbnRzGAMgAygLMhwuY29uY2xhdmUubG9nLnYxLlBhcnRpY2lwYW50QgkKB19sZWFkZXIiRAoLUGFydGljaXBhbnQSEQoJY2FuZGlkYXRlGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAYSDgoGdHRsX21zGAMgASgEImUKDUFja25vd2xlZGdlUzASEgoKc2Vzc2lvbl9pZBgBIAEoBhIOCgZudW1iZXIYAiABKAQSMAoHc3RyZWFtcxgDIAMoCzIfLmNvbmNsYXZlLmxvZy52MS5TdHJlYW1Qb3NpdGlvbiI4Cg5TdHJlYW1Qb3NpdGlvbhIRCglzdHJlYW1faWQYASABKAQSEwoLcmVzcG9uc2VfaWQYAiABKAQiQQoNQWNrbm93bGVkZ2VTMRISCgpzZXNzaW9uX2lkGAEgASgGEg4KBm51bWJlchgCIAEoBBIMCgRvcGVuGAMgAygEIvICCg1TbmFwc2hvdENodW5rEg8KB3ZlcnNpb24YASABKA0SMwoJcGFydGl0aW9uGAIgASgLMiAuY29uY2xhdmUubG9nLnYxLlBhcnRpdGlvblJlY29yZBIwCghzZXNzaW9ucxgDIAMoCzIeLmNvbmNsYXZlLmxvZy52MS5TZXNzaW9uUmVjb3JkEjIKCWVsZWN0aW9ucxgEIAMoCzIfLmNvbmNsYXZlLmxvZy52MS5FbGVjdGlvblJlY29yZBI0Cgp0b21ic3RvbmVzGAUgAygLMiAuY29uY2xhdmUubG9nLnYxLlRvbWJzdG9uZVJlY29yZBIWCg5lbmRlZF9zZXNzaW9ucxgGIAMoBhI8Cg9yZXF1ZXN0X3JlcGxpZXMYByADKAsyIy5jb25jbGF2ZS5sb2cudjEuUmVxdWVzdFJlcGx5UmVjb3JkEikKA2VuZBgIIAEoCzIcLmNvbmNsYXZlLmxvZy52MS5TbmFwc2hvdEVuZCIsCgtTbmFwc2hvdEVuZBIPCgdyZWNvcmRzGAEgASgEEgwKBGhhc2gYAiABKAYiZgoPUGFydGl0aW9uUmVjb3JkEhAKCHJldmlzaW9uGAEgASgEEg0KBWluZGV4GAIgASgEEg8KB3RpbWVfbXMYAyABKAQSDQoFbGV2ZWwYBCABKA0SEgoKdGVybV9mbG9vchgFIAEoBCLHAwoNU2Vzc2lvblJlY29yZBISCgpzZXNzaW9uX2lkGAEgASgGEi0KCW51bWJlcmluZxgCIAEoDjIaLmNvbmNsYXZlLmxvZy52MS5OdW1iZXJpbmcSDgoGdHRsX21zGAMgASgEEhAKCGdyYWNlX21zGAQgASgEEjoKBmxhYmVscxgFIAMoCzIqLmNvbmNsYXZlLmxvZy52MS5TZXNzaW9uUmVjb3JkLkxhYmVsc0VudHJ5EhEKCXByaW5jaXBhbBgGIAEoCRIXCg9vZmZpY2VfcmV2aXNpb24YByABKAQSFAoMYWNrbm93bGVkZ2VkGAggASgEEgwKBG9wZW4YCSADKAQSDAoEbGFzdBgKIAEoBBIvCgdyZXBsaWVzGAsgAygLMh4uY29uY2xhdmUubG9nLnYxLk51bWJlcmVkUmVwbHkSJwoFYm91bmQYDCADKAsyGC5jb25jbGF2ZS5sb2cudjEuQmluZGluZxIuCgdzdHJlYW1zGA0gAygLMh0uY29uY2xhdmUubG9nLnYxLlN0cmVhbVJlY29yZBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKDU51bWJlcmVkUmVwbHkSDgoGbnVtYmVyGAEgASgEEiUKBXJlcGx5GAIgASgLMhYuY29uY2xhdmUubG9nLnYxLlJlcGx5IkMKB0JpbmRpbmcSFQoNY3JlYXRlZF9pbmRleBgBIAEoBBIhCgNrZXkYAiABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5IqYBCgxTdHJlYW1SZWNvcmQSEQoJc3RyZWFtX2lkGAEgASgEEhQKDG9wZW5lZF9pbmRleBgCIAEoBBIYChBsYXN0X3Jlc3BvbnNlX2lkGAMgASgEEiEKA2tleRgEIAEoCzIULmNvbmNsYXZlLmxvZy52MS5LZXkSMAoIbWVzc2FnZXMYBSADKAsyHi5jb25jbGF2ZS5sb2cudjEuU3RyZWFtTWVzc2FnZSJ1Cg1TdHJlYW1NZXNzYWdlEg0KBWluZGV4GAEgASgEEjAKBHR5cGUYAiABKA4yIi5jb25jbGF2ZS5sb2cudjEuU3RyZWFtTWVzc2FnZVR5cGUSIwoEdGVybRgDIAEoCzIVLmNvbmNsYXZlLmxvZy52MS5UZXJtIuECCg5FbGVjdGlvblJlY29yZBIhCgNrZXkYASABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5EkMKBXN0YXRlGAIgASgLMjQuYXRvbWl4Lm11bHRpcmFmdC5lbGVjdGlvbi52MS5MZWFkZXJFbGVjdGlvblNuYXBzaG90EhUKDWNyZWF0ZWRfaW5kZXgYAyABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIOCgZpc19sZWQYBiABKAgSFQoIc2luY2VfbXMYByABKARIAIgBARIXCgpjaGFuZ2VkX21zGAggASgESAGIAQESEgoKaWRsZV9pbmRleBgJIAEoBBI0CghtZXRhZGF0YRgKIAMoCzIiLmNvbmNsYXZlLmxvZy52MS5DYW5kaWRhdGVNZXRhZGF0YUILCglfc2luY2VfbXNCDQoLX2NoYW5nZWRfbXMimgEKEUNhbmRpZGF0ZU1ldGFkYXRhEhAKCHBvc2l0aW9uGAEgASgNEkIKCG1ldGFkYXRhGAIgAygLMjAuY29uY2xhdmUubG9nLnYxLkNhbmRpZGF0ZU1ldGFkYXRhLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlUKD1RvbWJzdG9uZVJlY29yZBIhCgNrZXkYASABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5EgwKBHRlcm0YAiABKAQSEQoJaXNfZm9sZGVkGAMgASgIImAKElJlcXVlc3RSZXBseVJlY29yZBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSJQoFcmVwbHkYAyABKAsyFi5jb25jbGF2ZS5sb2cudjEuUmVwbHkipQEKBVJlcGx5EioKBGRvbmUYASABKAsyGi5jb25jbGF2ZS5sb2cudjEuRG9uZVJlcGx5SAASNQoMZGlhbGVjdF9kb25lGAIgASgLMh0uY29uY2xhdmUubG9nLnYxLkRpYWxlY3RSZXBseUgAEjAKB3JlZnVzZWQYAyABKAsyHS5jb25jbGF2ZS5sb2cudjEuUmVmdXNlZFJlcGx5SABCBwoFcmVwbHkiTQoJRG9uZVJlcGx5EhAKCHJldmlzaW9uGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHbGVhZGluZxgDIAEoCBIPCgdjaGFuZ2VkGAQgASgIInsKDERpYWxlY3RSZXBseRINCgVpbmRleBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBIPCgdjaGFuZ2VkGAMgASgIEhQKDHByaW1pdGl2ZV9pZBgEIAEoBBIjCgR0ZXJtGAUgASgLMhUuY29uY2xhdmUubG9nLnYxLlRlcm0ifgoMUmVmdXNlZFJlcGx5Eg4KBnJlYXNvbhgBIAEoCRISCgVmaWVsZBgCIAEoCUgAiAEBEhIKBWJvdW5kGAMgASgJSAGIAQESFQoIcmV2aXNpb24YBCABKARIAogBAUIICgZfZmllbGRCCAoGX2JvdW5kQgsKCV9yZXZpc2lvbiJ0CgRUZXJtEgwKBHRlcm0YASABKAQSFQoIc2luY2VfbXMYAiABKARIAIgBARIXCgpjaGFuZ2VkX21zGAMgASgESAGIAQESEgoKY2FuZGlkYXRlcxgEIAMoCUILCglfc2luY2VfbXNCDQoLX2NoYW5nZWRfbXMqPwoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEQoNS0lORF9FTEVDVElPThABEg4KCktJTkRfTEFUQ0gQAipCCgdEaWFsZWN0EhcKE0RJQUxFQ1RfVU5TUEVDSUZJRUQQABIOCgpESUFMRUNUX1MwEAESDgoKRElBTEVDVF9TMRACKmcKCUxpZmVjeWNsZRIZChVMSUZFQ1lDTEVfVU5TUEVDSUZJRUQQABIUChBMSUZFQ1lDTEVfQ1JFQVRFEAESEwoPTElGRUNZQ0xFX0NMT1NFEAISFAoQTElGRUNZQ0xFX0RFTEVURRADKmAKCU51bWJlcmluZxIZChVOVU1CRVJJTkdfVU5TUEVDSUZJRUQQABIUChBOVU1CRVJJTkdfTkFUSVZFEAESEAoMTlVNQkVSSU5HX1MwEAISEAoMTlVNQkVSSU5HX1MxEAMqlAEKEVN0cmVhbU1lc3NhZ2VUeXBlEiMKH1NUUkVBTV9NRVNTQUdFX1RZUEVfVU5TUEVDSUZJRUQQABIcChhTVFJFQU1fTUVTU0FHRV9UWVBFX09QRU4QARIdChlTVFJFQU1fTUVTU0FHRV9UWVBFX0VWRU5UEAISHQoZU1RSRUFNX01FU1NBR0VfVFlQRV9DTE9TRRADYgZwcm90bzM", [file_atomix_multiraft_election_v1_fsm]);
+  fileDesc("Chljb25jbGF2ZS9sb2cvdjEvbG9nLnByb3RvEg9jb25jbGF2ZS5sb2cudjEiVQoFRW50cnkSDwoHdmVyc2lvbhgBIAEoDRIPCgd0aW1lX21zGAIgASgEEioKCGNvbW1hbmRzGAMgAygLMhguY29uY2xhdmUubG9nLnYxLkNvbW1hbmQiqAYKB0NvbW1hbmQSNAoMb3Blbl9zZXNzaW9uGAEgASgLMhwuY29uY2xhdmUubG9nLnYxLk9wZW5TZXNzaW9uSAASNgoNY2xvc2Vfc2Vzc2lvbhgCIAEoCzIdLmNvbmNsYXZlLmxvZy52MS5DbG9zZVNlc3Npb25IABI6Cg9leHBpcmVfc2Vzc2lvbnMYAyABKAsyHy5jb25jbGF2ZS5sb2cudjEuRXhwaXJlU2Vzc2lvbnNIABI2CgljYW5kaWRhdGUYBCABKAsyIS5jb25jbGF2ZS5sb2cudjEuQ2FuZGlkYXRlQ29tbWFuZEgAEi4KBWFkbWluGAUgASgLMh0uY29uY2xhdmUubG9nLnYxLkFkbWluQ29tbWFuZEgAEjIKC3JhaXNlX2xldmVsGAYgASgLMhsuY29uY2xhdmUubG9nLnYxLlJhaXNlTGV2ZWxIABJDChRvcGVuX2luZGV4ZWRfc2Vzc2lvbhgHIAEoCzIjLmNvbmNsYXZlLmxvZy52MS5PcGVuSW5kZXhlZFNlc3Npb25IABI0CgxkaWFsZWN0X2NhbGwYCCABKAsyHC5jb25jbGF2ZS5sb2cudjEuRGlhbGVjdENhbGxIABI4Cg5hY2tub3dsZWRnZV9zMBgJIAEoCzIeLmNvbmNsYXZlLmxvZy52MS5BY2tub3dsZWRnZVMwSAASOAoOYWNrbm93bGVkZ2VfczEYCiABKAsyHi5jb25jbGF2ZS5sb2cudjEuQWNrbm93bGVkZ2VTMUgAEj0KEXNldF9maXJzdF9tZW1iZXJzGAsgASgLMiAuY29uY2xhdmUubG9nLnYxLlNldEZpcnN0TWVtYmVyc0gAEjcKDWludml0ZV9tZW1iZXIYDCABKAsyHi5jb25jbGF2ZS5sb2cudjEuSW52aXRlZE1lbWJlckgAEi0KCnB1dF9tZW1iZXIYDSABKAsyFy5jb25jbGF2ZS5sb2cudjEuTWVtYmVySAASNgoNcmVtb3ZlX21lbWJlchgOIAEoCzIdLmNvbmNsYXZlLmxvZy52MS5SZW1vdmVNZW1iZXJIAEIJCgdjb21tYW5kIksKA0tleRIjCgRraW5kGAEgASgOMhUuY29uY2xhdmUubG9nLnYxLktpbmQSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkivwEKC09wZW5TZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAYSDgoGdHRsX21zGAIgASgEEhAKCGdyYWNlX21zGAMgASgEEjgKBmxhYmVscxgEIAMoCzIoLmNvbmNsYXZlLmxvZy52MS5PcGVuU2Vzc2lvbi5MYWJlbHNFbnRyeRIRCglwcmluY2lwYWwYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIiCgxDbG9zZVNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoBiJDCg5FeHBpcmVTZXNzaW9ucxIxCghzZXNzaW9ucxgBIAMoCzIfLmNvbmNsYXZlLmxvZy52MS5FeHBpcmVkU2Vzc2lvbiI6Cg5FeHBpcmVkU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgGEhQKDGRpc2Nvbm5lY3RlZBgCIAEoCCJFCglDb21tYW5kSWQSEgoKc2Vzc2lvbl9pZBgBIAEoBhIOCgZudW1iZXIYAiABKAQSFAoMYWNrbm93bGVkZ2VkGAMgASgEIrUCChBDYW5kaWRhdGVDb21tYW5kEiEKA2tleRgBIAEoCzIULmNvbmNsYXZlLmxvZy52MS5LZXkSJgoCaWQYAiABKAsyGi5jb25jbGF2ZS5sb2cudjEuQ29tbWFuZElkEkAKBWlucHV0GAMgASgLMjEuYXRvbWl4Lm11bHRpcmFmdC5lbGVjdGlvbi52MS5MZWFkZXJFbGVjdGlvbklucHV0Eg4KBnVwZGF0ZRgEIAEoCRJBCghtZXRhZGF0YRgFIAMoCzIvLmNvbmNsYXZlLmxvZy52MS5DYW5kaWRhdGVDb21tYW5kLk1ldGFkYXRhRW50cnkSEAoIdGFrZW92ZXIYBiABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBItUBCgxBZG1pbkNvbW1hbmQSIQoDa2V5GAEgASgLMhQuY29uY2xhdmUubG9nLnYxLktleRJACgVpbnB1dBgCIAEoCzIxLmF0b21peC5tdWx0aXJhZnQuZWxlY3Rpb24udjEuTGVhZGVyRWxlY3Rpb25JbnB1dBIYCgtpZl9yZXZpc2lvbhgDIAEoBEgAiAEBEg4KBnJlYXNvbhgEIAEoCRIXCgpyZXF1ZXN0X2lkGAUgASgJSAGIAQFCDgoMX2lmX3JldmlzaW9uQg0KC19yZXF1ZXN0X2lkIhsKClJhaXNlTGV2ZWwSDQoFbGV2ZWwYASABKA0iYgoST3BlbkluZGV4ZWRTZXNzaW9uEikKB2RpYWxlY3QYASABKA4yGC5jb25jbGF2ZS5sb2cudjEuRGlhbGVjdBIOCgZ0dGxfbXMYAiABKAQSEQoJcHJpbmNpcGFsGAMgASgJIrkCCgtEaWFsZWN0Q2FsbBISCgpzZXNzaW9uX2lkGAEgASgGEiEKA2tleRgCIAEoCzIULmNvbmNsYXZlLmxvZy52MS5LZXkSQAoFaW5wdXQYAyABKAsyMS5hdG9taXgubXVsdGlyYWZ0LmVsZWN0aW9uLnYxLkxlYWRlckVsZWN0aW9uSW5wdXQSLQoJbGlmZWN5Y2xlGAQgASgOMhouY29uY2xhdmUubG9nLnYxLkxpZmVjeWNsZRIpCgdyZXN0b3JlGAUgASgLMhguY29uY2xhdmUubG9nLnYxLlJlc3RvcmUSDgoEb25jZRgGIAEoBEgAEi8KBnN0cmljdBgHIAEoCzIdLmNvbmNsYXZlLmxvZy52MS5TdHJpY3ROdW1iZXJIABINCgNzZXQYCCABKARIAEIHCgVvcmRlciJKCgxTdHJpY3ROdW1iZXISDgoGbnVtYmVyGAEgASgEEhkKDHZvaWRfdGhyb3VnaBgCIAEoBEgAiAEBQg8KDV92b2lkX3Rocm91Z2giawoHUmVzdG9yZRIMCgR0ZXJtGAEgASgEEhMKBmxlYWRlchgCIAEoCUgAiAEBEjIKDHBhcnRpY2lwYW50cxgDIAMoCzIcLmNvbmNsYXZlLmxvZy52MS5QYXJ0aWNpcGFudEIJCgdfbGVhZGVyIkQKC1BhcnRpY2lwYW50EhEKCWNhbmRpZGF0ZRgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgGEg4KBnR0bF9tcxgDIAEoBCJlCg1BY2tub3dsZWRnZVMwEhIKCnNlc3Npb25faWQYASABKAYSDgoGbnVtYmVyGAIgASgEEjAKB3N0cmVhbXMYAyADKAsyHy5jb25jbGF2ZS5sb2cudjEuU3RyZWFtUG9zaXRpb24iOAoOU3RyZWFtUG9zaXRpb24SEQoJc3RyZWFtX2lkGAEgASgEEhMKC3Jlc3BvbnNlX2lkGAIgASgEIkEKDUFja25vd2xlZGdlUzESEgoKc2Vzc2lvbl9pZBgBIAEoBhIOCgZudW1iZXIYAiABKAQSDAoEb3BlbhgDIAMoBCI8CgZNZW1iZXISDAoEbm9kZRgBIAEoDRITCgtpbmNhcm5hdGlvbhgCIAEoDRIPCgdhZGRyZXNzGAMgASgJIi4KDUludml0ZWRNZW1iZXISDAoEbm9kZRgBIAEoDRIPCgdhZGRyZXNzGAIgASgJIjsKD1NldEZpcnN0TWVtYmVycxIoCgdtZW1iZXJzGAEgAygLMhcuY29uY2xhdmUubG9nLnYxLk1lbWJlciIcCgxSZW1vdmVNZW1iZXISDAoEbm9kZRgBIAEoDSLyAgoNU25hcHNob3RDaHVuaxIPCgd2ZXJzaW9uGAEgASgNEjMKCXBhcnRpdGlvbhgCIAEoCzIgLmNvbmNsYXZlLmxvZy52MS5QYXJ0aXRpb25SZWNvcmQSMAoIc2Vzc2lvbnMYAyADKAsyHi5jb25jbGF2ZS5sb2cudjEuU2Vzc2lvblJlY29yZBIyCgllbGVjdGlvbnMYBCADKAsyHy5jb25jbGF2ZS5sb2cudjEuRWxlY3Rpb25SZWNvcmQSNAoKdG9tYnN0b25lcxgFIAMoCzIgLmNvbmNsYXZlLmxvZy52MS5Ub21ic3RvbmVSZWNvcmQSFgoOZW5kZWRfc2Vzc2lvbnMYBiADKAYSPAoPcmVxdWVzdF9yZXBsaWVzGAcgAygLMiMuY29uY2xhdmUubG9nLnYxLlJlcXVlc3RSZXBseVJlY29yZBIpCgNlbmQYCCABKAsyHC5jb25jbGF2ZS5sb2cudjEuU25hcHNob3RFbmQiLAoLU25hcHNob3RFbmQSDwoHcmVjb3JkcxgBIAEoBBIMCgRoYXNoGAIgASgGIsEBCg9QYXJ0aXRpb25SZWNvcmQSEAoIcmV2aXNpb24YASABKAQSDQoFaW5kZXgYAiABKAQSDwoHdGltZV9tcxgDIAEoBBINCgVsZXZlbBgEIAEoDRISCgp0ZXJtX2Zsb29yGAUgASgEEigKB21lbWJlcnMYBiADKAsyFy5jb25jbGF2ZS5sb2cudjEuTWVtYmVyEi8KB2ludml0ZWQYByADKAsyHi5jb25jbGF2ZS5sb2cudjEuSW52aXRlZE1lbWJlciLHAwoNU2Vzc2lvblJlY29yZBISCgpzZXNzaW9uX2lkGAEgASgGEi0KCW51bWJlcmluZxgCIAEoDjIaLmNvbmNsYXZlLmxvZy52MS5OdW1iZXJpbmcSDgoGdHRsX21zGAMgASgEEhAKCGdyYWNlX21zGAQgASgEEjoKBmxhYmVscxgFIAMoCzIqLmNvbmNsYXZlLmxvZy52MS5TZXNzaW9uUmVjb3JkLkxhYmVsc0VudHJ5EhEKCXByaW5jaXBhbBgGIAEoCRIXCg9vZmZpY2VfcmV2aXNpb24YByABKAQSFAoMYWNrbm93bGVkZ2VkGAggASgEEgwKBG9wZW4YCSADKAQSDAoEbGFzdBgKIAEoBBIvCgdyZXBsaWVzGAsgAygLMh4uY29uY2xhdmUubG9nLnYxLk51bWJlcmVkUmVwbHkSJwoFYm91bmQYDCADKAsyGC5jb25jbGF2ZS5sb2cudjEuQmluZGluZxIuCgdzdHJlYW1zGA0gAygLMh0uY29uY2xhdmUubG9nLnYxLlN0cmVhbVJlY29yZBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKDU51bWJlcmVkUmVwbHkSDgoGbnVtYmVyGAEgASgEEiUKBXJlcGx5GAIgASgLMhYuY29uY2xhdmUubG9nLnYxLlJlcGx5IkMKB0JpbmRpbmcSFQoNY3JlYXRlZF9pbmRleBgBIAEoBBIhCgNrZXkYAiABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5IqYBCgxTdHJlYW1SZWNvcmQSEQoJc3RyZWFtX2lkGAEgASgEEhQKDG9wZW5lZF9pbmRleBgCIAEoBBIYChBsYXN0X3Jlc3BvbnNlX2lkGAMgASgEEiEKA2tleRgEIAEoCzIULmNvbmNsYXZlLmxvZy52MS5LZXkSMAoIbWVzc2FnZXMYBSADKAsyHi5jb25jbGF2ZS5sb2cudjEuU3RyZWFtTWVzc2FnZSJ1Cg1TdHJlYW1NZXNzYWdlEg0KBWluZGV4GAEgASgEEjAKBHR5cGUYAiABKA4yIi5jb25jbGF2ZS5sb2cudjEuU3RyZWFtTWVzc2FnZVR5cGUSIwoEdGVybRgDIAEoCzIVLmNvbmNsYXZlLmxvZy52MS5UZXJtIuECCg5FbGVjdGlvblJlY29yZBIhCgNrZXkYASABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5EkMKBXN0YXRlGAIgASgLMjQuYXRvbWl4Lm11bHRpcmFmdC5lbGVjdGlvbi52MS5MZWFkZXJFbGVjdGlvblNuYXBzaG90EhUKDWNyZWF0ZWRfaW5kZXgYAyABKAQSGAoQY3JlYXRlZF9yZXZpc2lvbhgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIOCgZpc19sZWQYBiABKAgSFQoIc2luY2VfbXMYByABKARIAIgBARIXCgpjaGFuZ2VkX21zGAggASgESAGIAQESEgoKaWRsZV9pbmRleBgJIAEoBBI0CghtZXRhZGF0YRgKIAMoCzIiLmNvbmNsYXZlLmxvZy52MS5DYW5kaWRhdGVNZXRhZGF0YUILCglfc2luY2VfbXNCDQoLX2NoYW5nZWRfbXMimgEKEUNhbmRpZGF0ZU1ldGFkYXRhEhAKCHBvc2l0aW9uGAEgASgNEkIKCG1ldGFkYXRhGAIgAygLMjAuY29uY2xhdmUubG9nLnYxLkNhbmRpZGF0ZU1ldGFkYXRhLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlUKD1RvbWJzdG9uZVJlY29yZBIhCgNrZXkYASABKAsyFC5jb25jbGF2ZS5sb2cudjEuS2V5EgwKBHRlcm0YAiABKAQSEQoJaXNfZm9sZGVkGAMgASgIImAKElJlcXVlc3RSZXBseVJlY29yZBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSJQoFcmVwbHkYAyABKAsyFi5jb25jbGF2ZS5sb2cudjEuUmVwbHkipQEKBVJlcGx5EioKBGRvbmUYASABKAsyGi5jb25jbGF2ZS5sb2cudjEuRG9uZVJlcGx5SAASNQoMZGlhbGVjdF9kb25lGAIgASgLMh0uY29uY2xhdmUubG9nLnYxLkRpYWxlY3RSZXBseUgAEjAKB3JlZnVzZWQYAyABKAsyHS5jb25jbGF2ZS5sb2cudjEuUmVmdXNlZFJlcGx5SABCBwoFcmVwbHkiTQoJRG9uZVJlcGx5EhAKCHJldmlzaW9uGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHbGVhZGluZxgDIAEoCBIPCgdjaGFuZ2VkGAQgASgIInsKDERpYWxlY3RSZXBseRINCgVpbmRleBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBIPCgdjaGFuZ2VkGAMgASgIEhQKDHByaW1pdGl2ZV9pZBgEIAEoBBIjCgR0ZXJtGAUgASgLMhUuY29uY2xhdmUubG9nLnYxLlRlcm0ifgoMUmVmdXNlZFJlcGx5Eg4KBnJlYXNvbhgBIAEoCRISCgVmaWVsZBgCIAEoCUgAiAEBEhIKBWJvdW5kGAMgASgJSAGIAQESFQoIcmV2aXNpb24YBCABKARIAogBAUIICgZfZmllbGRCCAoGX2JvdW5kQgsKCV9yZXZpc2lvbiJ0CgRUZXJtEgwKBHRlcm0YASABKAQSFQoIc2luY2VfbXMYAiABKARIAIgBARIXCgpjaGFuZ2VkX21zGAMgASgESAGIAQESEgoKY2FuZGlkYXRlcxgEIAMoCUILCglfc2luY2VfbXNCDQoLX2NoYW5nZWRfbXMqPwoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEQoNS0lORF9FTEVDVElPThABEg4KCktJTkRfTEFUQ0gQAipCCgdEaWFsZWN0EhcKE0RJQUxFQ1RfVU5TUEVDSUZJRUQQABIOCgpESUFMRUNUX1MwEAESDgoKRElBTEVDVF9TMRACKmcKCUxpZmVjeWNsZRIZChVMSUZFQ1lDTEVfVU5TUEVDSUZJRUQQABIUChBMSUZFQ1lDTEVfQ1JFQVRFEAESEwoPTElGRUNZQ0xFX0NMT1NFEAISFAoQTElGRUNZQ0xFX0RFTEVURRADKmAKCU51bWJlcmluZxIZChVOVU1CRVJJTkdfVU5TUEVDSUZJRUQQABIUChBOVU1CRVJJTkdfTkFUSVZFEAESEAoMTlVNQkVSSU5HX1MwEAISEAoMTlVNQkVSSU5HX1MxEAMqlAEKEVN0cmVhbU1lc3NhZ2VUeXBlEiMKH1NUUkVBTV9NRVNTQUdFX1RZUEVfVU5TUEVDSUZJRUQQABIcChhTVFJFQU1fTUVTU0FHRV9UWVBFX09QRU4QARIdChlTVFJFQU1fTUVTU0FHRV9UWVBFX0VWRU5UEAISHQoZU1RSRUFNX01FU1NBR0VfVFlQRV9DTE9TRRADYgZwcm90bzM", [file_atomix_multiraft_election_v1_fsm]);
 
 /**
  * One entry of a partition's log: commands that are applied in order and at one time.
@@ -123,6 +123,30 @@ export type Command = Message<"conclave.log.v1.Command"> & {
      */
     value: AcknowledgeS1;
     case: "acknowledgeS1";
+  } | {
+    /**
+     * @generated from field: conclave.log.v1.SetFirstMembers set_first_members = 11;
+     */
+    value: SetFirstMembers;
+    case: "setFirstMembers";
+  } | {
+    /**
+     * @generated from field: conclave.log.v1.InvitedMember invite_member = 12;
+     */
+    value: InvitedMember;
+    case: "inviteMember";
+  } | {
+    /**
+     * @generated from field: conclave.log.v1.Member put_member = 13;
+     */
+    value: Member;
+    case: "putMember";
+  } | {
+    /**
+     * @generated from field: conclave.log.v1.RemoveMember remove_member = 14;
+     */
+    value: RemoveMember;
+    case: "removeMember";
   } | { case: undefined; value?: undefined };
 };
 
@@ -634,6 +658,95 @@ export const AcknowledgeS1Schema: GenMessage<AcknowledgeS1> = /*@__PURE__*/
   messageDesc(file_conclave_log_v1_log, 18);
 
 /**
+ * The list of members, in partition 1.
+ *
+ * @generated from message conclave.log.v1.Member
+ */
+export type Member = Message<"conclave.log.v1.Member"> & {
+  /**
+   * @generated from field: uint32 node = 1;
+   */
+  node: number;
+
+  /**
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation: number;
+
+  /**
+   * HOST:PORT.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message conclave.log.v1.Member.
+ * Use `create(MemberSchema)` to create a new message.
+ */
+export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
+  messageDesc(file_conclave_log_v1_log, 19);
+
+/**
+ * A node that was added and has not reported in.
+ *
+ * @generated from message conclave.log.v1.InvitedMember
+ */
+export type InvitedMember = Message<"conclave.log.v1.InvitedMember"> & {
+  /**
+   * @generated from field: uint32 node = 1;
+   */
+  node: number;
+
+  /**
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message conclave.log.v1.InvitedMember.
+ * Use `create(InvitedMemberSchema)` to create a new message.
+ */
+export const InvitedMemberSchema: GenMessage<InvitedMember> = /*@__PURE__*/
+  messageDesc(file_conclave_log_v1_log, 20);
+
+/**
+ * @generated from message conclave.log.v1.SetFirstMembers
+ */
+export type SetFirstMembers = Message<"conclave.log.v1.SetFirstMembers"> & {
+  /**
+   * @generated from field: repeated conclave.log.v1.Member members = 1;
+   */
+  members: Member[];
+};
+
+/**
+ * Describes the message conclave.log.v1.SetFirstMembers.
+ * Use `create(SetFirstMembersSchema)` to create a new message.
+ */
+export const SetFirstMembersSchema: GenMessage<SetFirstMembers> = /*@__PURE__*/
+  messageDesc(file_conclave_log_v1_log, 21);
+
+/**
+ * @generated from message conclave.log.v1.RemoveMember
+ */
+export type RemoveMember = Message<"conclave.log.v1.RemoveMember"> & {
+  /**
+   * @generated from field: uint32 node = 1;
+   */
+  node: number;
+};
+
+/**
+ * Describes the message conclave.log.v1.RemoveMember.
+ * Use `create(RemoveMemberSchema)` to create a new message.
+ */
+export const RemoveMemberSchema: GenMessage<RemoveMember> = /*@__PURE__*/
+  messageDesc(file_conclave_log_v1_log, 22);
+
+/**
  * A snapshot is a sequence of these: one with `partition` first, then sessions, elections and the
  * rest in this order, one with `end` last.
  *
@@ -688,7 +801,7 @@ export type SnapshotChunk = Message<"conclave.log.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 19);
+  messageDesc(file_conclave_log_v1_log, 23);
 
 /**
  * @generated from message conclave.log.v1.SnapshotEnd
@@ -714,7 +827,7 @@ export type SnapshotEnd = Message<"conclave.log.v1.SnapshotEnd"> & {
  * Use `create(SnapshotEndSchema)` to create a new message.
  */
 export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 20);
+  messageDesc(file_conclave_log_v1_log, 24);
 
 /**
  * @generated from message conclave.log.v1.PartitionRecord
@@ -744,6 +857,16 @@ export type PartitionRecord = Message<"conclave.log.v1.PartitionRecord"> & {
    * @generated from field: uint64 term_floor = 5;
    */
   termFloor: bigint;
+
+  /**
+   * @generated from field: repeated conclave.log.v1.Member members = 6;
+   */
+  members: Member[];
+
+  /**
+   * @generated from field: repeated conclave.log.v1.InvitedMember invited = 7;
+   */
+  invited: InvitedMember[];
 };
 
 /**
@@ -751,7 +874,7 @@ export type PartitionRecord = Message<"conclave.log.v1.PartitionRecord"> & {
  * Use `create(PartitionRecordSchema)` to create a new message.
  */
 export const PartitionRecordSchema: GenMessage<PartitionRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 21);
+  messageDesc(file_conclave_log_v1_log, 25);
 
 /**
  * @generated from message conclave.log.v1.SessionRecord
@@ -830,7 +953,7 @@ export type SessionRecord = Message<"conclave.log.v1.SessionRecord"> & {
  * Use `create(SessionRecordSchema)` to create a new message.
  */
 export const SessionRecordSchema: GenMessage<SessionRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 22);
+  messageDesc(file_conclave_log_v1_log, 26);
 
 /**
  * @generated from message conclave.log.v1.NumberedReply
@@ -852,7 +975,7 @@ export type NumberedReply = Message<"conclave.log.v1.NumberedReply"> & {
  * Use `create(NumberedReplySchema)` to create a new message.
  */
 export const NumberedReplySchema: GenMessage<NumberedReply> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 23);
+  messageDesc(file_conclave_log_v1_log, 27);
 
 /**
  * @generated from message conclave.log.v1.Binding
@@ -874,7 +997,7 @@ export type Binding = Message<"conclave.log.v1.Binding"> & {
  * Use `create(BindingSchema)` to create a new message.
  */
 export const BindingSchema: GenMessage<Binding> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 24);
+  messageDesc(file_conclave_log_v1_log, 28);
 
 /**
  * @generated from message conclave.log.v1.StreamRecord
@@ -915,7 +1038,7 @@ export type StreamRecord = Message<"conclave.log.v1.StreamRecord"> & {
  * Use `create(StreamRecordSchema)` to create a new message.
  */
 export const StreamRecordSchema: GenMessage<StreamRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 25);
+  messageDesc(file_conclave_log_v1_log, 29);
 
 /**
  * @generated from message conclave.log.v1.StreamMessage
@@ -942,7 +1065,7 @@ export type StreamMessage = Message<"conclave.log.v1.StreamMessage"> & {
  * Use `create(StreamMessageSchema)` to create a new message.
  */
 export const StreamMessageSchema: GenMessage<StreamMessage> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 26);
+  messageDesc(file_conclave_log_v1_log, 30);
 
 /**
  * @generated from message conclave.log.v1.ElectionRecord
@@ -1008,7 +1131,7 @@ export type ElectionRecord = Message<"conclave.log.v1.ElectionRecord"> & {
  * Use `create(ElectionRecordSchema)` to create a new message.
  */
 export const ElectionRecordSchema: GenMessage<ElectionRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 27);
+  messageDesc(file_conclave_log_v1_log, 31);
 
 /**
  * @generated from message conclave.log.v1.CandidateMetadata
@@ -1032,7 +1155,7 @@ export type CandidateMetadata = Message<"conclave.log.v1.CandidateMetadata"> & {
  * Use `create(CandidateMetadataSchema)` to create a new message.
  */
 export const CandidateMetadataSchema: GenMessage<CandidateMetadata> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 28);
+  messageDesc(file_conclave_log_v1_log, 32);
 
 /**
  * In the order of their deletion.
@@ -1061,7 +1184,7 @@ export type TombstoneRecord = Message<"conclave.log.v1.TombstoneRecord"> & {
  * Use `create(TombstoneRecordSchema)` to create a new message.
  */
 export const TombstoneRecordSchema: GenMessage<TombstoneRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 29);
+  messageDesc(file_conclave_log_v1_log, 33);
 
 /**
  * In the order of their first execution.
@@ -1090,7 +1213,7 @@ export type RequestReplyRecord = Message<"conclave.log.v1.RequestReplyRecord"> &
  * Use `create(RequestReplyRecordSchema)` to create a new message.
  */
 export const RequestReplyRecordSchema: GenMessage<RequestReplyRecord> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 30);
+  messageDesc(file_conclave_log_v1_log, 34);
 
 /**
  * @generated from message conclave.log.v1.Reply
@@ -1125,7 +1248,7 @@ export type Reply = Message<"conclave.log.v1.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 31);
+  messageDesc(file_conclave_log_v1_log, 35);
 
 /**
  * @generated from message conclave.log.v1.DoneReply
@@ -1157,7 +1280,7 @@ export type DoneReply = Message<"conclave.log.v1.DoneReply"> & {
  * Use `create(DoneReplySchema)` to create a new message.
  */
 export const DoneReplySchema: GenMessage<DoneReply> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 32);
+  messageDesc(file_conclave_log_v1_log, 36);
 
 /**
  * @generated from message conclave.log.v1.DialectReply
@@ -1194,7 +1317,7 @@ export type DialectReply = Message<"conclave.log.v1.DialectReply"> & {
  * Use `create(DialectReplySchema)` to create a new message.
  */
 export const DialectReplySchema: GenMessage<DialectReply> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 33);
+  messageDesc(file_conclave_log_v1_log, 37);
 
 /**
  * @generated from message conclave.log.v1.RefusedReply
@@ -1228,7 +1351,7 @@ export type RefusedReply = Message<"conclave.log.v1.RefusedReply"> & {
  * Use `create(RefusedReplySchema)` to create a new message.
  */
 export const RefusedReplySchema: GenMessage<RefusedReply> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 34);
+  messageDesc(file_conclave_log_v1_log, 38);
 
 /**
  * An election as the dialects saw it.
@@ -1264,7 +1387,7 @@ export type Term = Message<"conclave.log.v1.Term"> & {
  * Use `create(TermSchema)` to create a new message.
  */
 export const TermSchema: GenMessage<Term> = /*@__PURE__*/
-  messageDesc(file_conclave_log_v1_log, 35);
+  messageDesc(file_conclave_log_v1_log, 39);
 
 /**
  * @generated from enum conclave.log.v1.Kind
