@@ -32,6 +32,13 @@ const CODES: Readonly<Record<Reason, ElectionErrorCode | "retry" | "by-code">> =
   [Reason.OTHER_CLUSTER]: "OTHER_CLUSTER",
   [Reason.SLOW_WATCHER]: "retry",
   [Reason.TOO_MANY_STREAMS]: "QUOTA",
+  [Reason.MEMBER_EXISTS]: "CONFLICT",
+  [Reason.ADDRESS_TAKEN]: "CONFLICT",
+  [Reason.NO_SUCH_MEMBER]: "NOT_FOUND",
+  [Reason.LAST_MEMBER]: "CONFLICT",
+  [Reason.TOO_MANY_MEMBERS]: "QUOTA",
+  [Reason.CHANGE_UNDER_WAY]: "CONFLICT",
+  [Reason.WOULD_LOSE_QUORUM]: "CONFLICT",
 };
 
 /** Connect's codes, for errors that come without a reason: from a proxy, or a newer server. */

@@ -23,7 +23,14 @@ export type FailureReason =
   | "other_cluster"
   | "slow_watcher"
   | "not_ones_own"
-  | "outcome_unknown";
+  | "outcome_unknown"
+  | "no_such_member"
+  | "last_member"
+  | "member_exists"
+  | "address_taken"
+  | "too_many_members"
+  | "change_under_way"
+  | "would_lose_quorum";
 
 /** What only the older dialects are refused for. */
 type DialectReason = "out_of_order" | "not_created" | "permission_denied" | "invalid_restore";
@@ -163,6 +170,41 @@ const ROWS: Record<FailureReason, Row> = {
     code: Code.ResourceExhausted,
     reason: Reason.SLOW_WATCHER,
     message: "the watcher did not read what was sent to it",
+  },
+  no_such_member: {
+    code: Code.NotFound,
+    reason: Reason.NO_SUCH_MEMBER,
+    message: "no member has this number",
+  },
+  last_member: {
+    code: Code.FailedPrecondition,
+    reason: Reason.LAST_MEMBER,
+    message: "the last member cannot be removed",
+  },
+  member_exists: {
+    code: Code.AlreadyExists,
+    reason: Reason.MEMBER_EXISTS,
+    message: "the node is a member under another address",
+  },
+  address_taken: {
+    code: Code.AlreadyExists,
+    reason: Reason.ADDRESS_TAKEN,
+    message: "the address is another member's",
+  },
+  too_many_members: {
+    code: Code.ResourceExhausted,
+    reason: Reason.TOO_MANY_MEMBERS,
+    message: "the cluster has as many members as it may",
+  },
+  change_under_way: {
+    code: Code.FailedPrecondition,
+    reason: Reason.CHANGE_UNDER_WAY,
+    message: "an earlier change of members is not done in every partition; see `cluster status`",
+  },
+  would_lose_quorum: {
+    code: Code.FailedPrecondition,
+    reason: Reason.WOULD_LOSE_QUORUM,
+    message: "the members that can be reached would not be a majority any more",
   },
   outcome_unknown: {
     code: Code.Unavailable,

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What operators ask of a cluster as a whole, conclave.cluster.v1. A list of names and nothing else. */
+
+export {
+  ClusterService,
+  type Member,
+  type Partition,
+  type Peer,
+  PeerState,
+  type StatusResponse,
+} from "./gen/conclave/cluster/v1/cluster_pb.ts";
