@@ -89,6 +89,7 @@ export type {
   Refused,
   Reply,
 } from "./reply.ts";
+export { type DecodedReplies, decodeReplies, encodeReplies } from "./reply-codec.ts";
 export { restoreCluster } from "./restore-cluster.ts";
 export type { SessionId } from "./session-id.ts";
 export { type Restored, restore } from "./snapshot-decoder.ts";
