@@ -99,8 +99,9 @@ const DEFAULT_LIMITS: HostLimits = {
   recoveryCacheBytesMax: 64 * 1024 * 1024,
 };
 
-/** Nobody else can lead a group of one, so there is nobody to wait for; a range spreads the writes. */
-const ELECTION_TIMEOUT_MS = { min: 0, max: 10 };
+/** In beats of the loop: 300 to 600 ms, and 50 ms. */
+const ELECTION_TICKS = { min: 12, max: 24 };
+const HEARTBEAT_TICKS = 2;
 /** Above this many log files, the groups that keep the oldest one alive are asked for snapshots. */
 const SEGMENTS_MAX = 4;
 /** The log counts as idle after so long without a write; then the mark is synced. */
@@ -188,8 +189,13 @@ class RaftHost implements Host, GroupServices {
   core(group: GroupId): { readonly config: CoreConfig; readonly prng: Prng } {
     const { node, prng } = this.#options;
     const { uncommittedBytesMax, uncommittedEntriesMax } = this.limits;
-    const electionTimeoutMs = ELECTION_TIMEOUT_MS;
-    const config = { node, electionTimeoutMs, uncommittedBytesMax, uncommittedEntriesMax };
+    const config = {
+      replica: node,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
+      uncommittedBytesMax,
+      uncommittedEntriesMax,
+    };
     return { config, prng: prng.child(`group ${group}`) };
   }
 

@@ -17,7 +17,7 @@ export function campaign(state: RaftState): readonly Effect[] {
   // slow disk each one would only queue another vote behind the first.
   if (state.role !== "follower") return [];
   state.raftTerm += 1;
-  state.votedFor = state.config.node;
+  state.votedFor = state.config.replica;
   state.role = "candidate";
   const { raftTerm, votedFor } = state;
   return [
@@ -27,6 +27,7 @@ export function campaign(state: RaftState): readonly Effect[] {
       hardState: { raftTerm, votedFor },
       entries: [],
       thenStep: [{ kind: "vote-persisted", raftTerm }],
+      thenSend: [],
     },
   ];
 }
@@ -36,7 +37,7 @@ export function becomeLeader(state: RaftState, raftTerm: number): readonly Effec
   assert(raftTerm === state.raftTerm, "R9: a vote counts in the raftTerm it was given in");
   assert(state.role === "candidate", "R1: only a candidate becomes leader");
   const result = jointVote(state.voters, (voter) =>
-    voter === state.config.node ? true : undefined,
+    voter === state.config.replica ? true : undefined,
   );
   if (result !== "won") return [];
   state.role = "leader";
@@ -45,6 +46,6 @@ export function becomeLeader(state: RaftState, raftTerm: number): readonly Effec
   state.termStartIndex = index;
   state.uncommittedSizes.push(0);
   const noop: LogEntry = { index, raftTerm, type: "noop", bytes: NO_BYTES };
-  const thenStep = [{ kind: "entries-persisted", raftTerm, index }] as const;
-  return [{ kind: "persist", hardState: undefined, entries: [noop], thenStep }];
+  const thenStep = [{ kind: "entries-persisted", index, truncations: 0 }] as const;
+  return [{ kind: "persist", hardState: undefined, entries: [noop], thenStep, thenSend: [] }];
 }

@@ -27,8 +27,8 @@ export function propose(state: RaftState, proposals: readonly Proposal[]): reado
   }
   const last = entries.at(-1);
   if (last !== undefined) {
-    const thenStep = [{ kind: "entries-persisted", raftTerm, index: last.index }] as const;
-    effects.push({ kind: "persist", hardState: undefined, entries, thenStep });
+    const thenStep = [{ kind: "entries-persisted", index: last.index, truncations: 0 }] as const;
+    effects.push({ kind: "persist", hardState: undefined, entries, thenStep, thenSend: [] });
   }
   return effects;
 }

@@ -11,17 +11,12 @@ import { releaseReads } from "./read-index.ts";
 import type { RaftState } from "./state.ts";
 
 /** The leader's own disk has the entries up to `index`: from now on it counts itself for them. */
-export function entriesPersisted(
-  state: RaftState,
-  raftTerm: number,
-  index: number,
-): readonly Effect[] {
-  assert(raftTerm <= state.raftTerm, "R7: entries are persisted in a raftTerm that has begun");
-  if (state.role !== "leader" || raftTerm !== state.raftTerm) return [];
-  const { node } = state.config;
-  const known = state.matchIndex.get(node) ?? 0;
+export function entriesPersisted(state: RaftState, index: number): readonly Effect[] {
+  if (state.role !== "leader") return [];
+  const { replica } = state.config;
+  const known = state.matchIndex.get(replica) ?? 0;
   if (index <= known) return [];
-  state.matchIndex.set(node, index);
+  state.matchIndex.set(replica, index);
   return advanceCommitIndex(state);
 }
 
@@ -35,7 +30,7 @@ function advanceCommitIndex(state: RaftState): readonly Effect[] {
   for (const size of committed) state.uncommittedBytes -= size;
   state.commitIndex = reached;
   assert(reached >= state.termStartIndex, "R4: a leader commits by an entry of its own raftTerm");
-  const ownMatch = state.matchIndex.get(state.config.node) ?? 0;
+  const ownMatch = state.matchIndex.get(state.config.replica) ?? 0;
   assert(reached <= ownMatch, "R7: nothing is committed before the own sync");
   return [{ kind: "apply", to: reached }, ...releaseReads(state)];
 }

@@ -18,8 +18,7 @@ import { assertValid, type RaftState } from "./state.ts";
 
 /** The first effects of a member that has just been created. */
 export function start(state: RaftState): readonly Effect[] {
-  const { min, max } = state.config.electionTimeoutMs;
-  return [{ kind: "set-election-timer", delayMs: min + state.prng.below(max - min + 1) }];
+  return campaign(state);
 }
 
 export function step(state: RaftState, event: RaftEvent): readonly Effect[] {
@@ -37,18 +36,24 @@ export function step(state: RaftState, event: RaftEvent): readonly Effect[] {
 
 function stepKind(state: RaftState, event: RaftEvent): readonly Effect[] {
   switch (event.kind) {
-    case "election-timeout":
-      return campaign(state);
+    case "tick":
+    case "received":
+    case "change-configuration":
+    case "transfer":
+    case "unreachable":
+    case "entries-unavailable":
+    case "snapshot-installed":
+      return [];
     case "vote-persisted":
       return becomeLeader(state, event.raftTerm);
     case "propose":
       return propose(state, event.proposals);
     case "entries-persisted":
-      return entriesPersisted(state, event.raftTerm, event.index);
+      return entriesPersisted(state, event.index);
     case "applied":
       return applied(state, event.index);
     case "confirm":
-      return confirm(state, event.read);
+      return event.reads.flatMap((read) => confirm(state, read));
     case "snapshotted":
       assert(event.index <= state.lastApplied, "R6: a snapshot holds what has been applied");
       state.log.compactTo(event.index);

@@ -6,10 +6,10 @@
  * all groups meet in one write.
  */
 
-import { assert, type CancelTimer, unreachable } from "@conclave/base";
+import { assert, unreachable } from "@conclave/base";
 import type { Effect } from "../core/effect.ts";
 import type { Proposal, RaftEvent } from "../core/event.ts";
-import { createState, type RaftState } from "../core/state.ts";
+import { createState, type RaftState, type RecoveredEntry } from "../core/state.ts";
 import { start, step } from "../core/step.ts";
 import type {
   CommittedEntry,
@@ -53,7 +53,6 @@ export class GroupRuntime implements Group {
   #lastNumber = 0;
   #commitIndex = 0;
   #loading: Promise<void> | undefined;
-  #cancelElectionTimer: CancelTimer = () => {};
   #grownBytes = 0;
   #grownEntries = 0;
   #isSnapshotting = false;
@@ -69,14 +68,19 @@ export class GroupRuntime implements Group {
   begin(store: LogStore): void {
     const log = store.log(this.id);
     const { config, prng } = this.#services.core(this.id);
-    const raftTerms: number[] = [];
-    for (let i = log.base.index + 1; i <= log.lastIndex; i++) raftTerms.push(log.raftTermAt(i));
+    const entries: RecoveredEntry[] = [];
+    for (let i = log.base.index + 1; i <= log.lastIndex; i++) {
+      entries.push({ raftTerm: log.raftTermAt(i), size: 0 });
+    }
     this.#store = store;
     this.#state = createState(config, prng, {
       hardState: log.hardState,
-      snapshotIndex: log.base.index,
-      snapshotRaftTerm: log.base.raftTerm,
-      raftTerms,
+      snapshot: {
+        ...log.base,
+        bytes: 0,
+        configuration: { voters: [config.replica], outgoing: [], learners: [] },
+      },
+      entries,
     });
     this.appliedIndex = log.base.index;
     this.#commitIndex = log.base.index;
@@ -106,7 +110,7 @@ export class GroupRuntime implements Group {
     const { promise, resolve } = deferred<ConfirmOutcome>();
     this.#lastNumber += 1;
     this.#reads.set(this.#lastNumber, resolve);
-    this.post({ kind: "confirm", read: this.#lastNumber });
+    this.post({ kind: "confirm", reads: [this.#lastNumber] });
     return promise;
   }
 
@@ -131,7 +135,6 @@ export class GroupRuntime implements Group {
 
   /** Answers everything that is open: what is in the log may yet be applied, the rest is not. */
   end(failure: HostFailure | undefined): void {
-    this.#cancelElectionTimer();
     const inLog = new Set(this.#inLog.map((entry) => entry.proposal));
     for (const [proposal, { resolve }] of this.#open) {
       const outcome: ProposeOutcome = inLog.has(proposal)
@@ -167,7 +170,7 @@ export class GroupRuntime implements Group {
       if (saved.kind === "ok") {
         this.#grownBytes -= bytesAtStart;
         this.#grownEntries -= entriesAtStart;
-        this.post({ kind: "snapshotted", index });
+        this.post({ kind: "snapshotted", index, bytes: 0 });
       } else {
         this.#snapshotNotBeforeMs = this.#services.clock.monotonicMs() + SNAPSHOT_RETRY_MS;
       }
@@ -207,11 +210,13 @@ export class GroupRuntime implements Group {
         this.role = effect.role;
         this.#listener.roleChanged(effect.role);
         return;
-      case "set-election-timer":
-        this.#cancelElectionTimer();
-        this.#cancelElectionTimer = this.#services.clock.setTimer(effect.delayMs, () => {
-          this.post({ kind: "election-timeout" });
-        });
+      case "send":
+      case "configuration":
+      case "change-begun":
+      case "change-refused":
+      case "truncated":
+      case "compact":
+      case "write-snapshot-chunk":
         return;
       case "proposed":
         this.#inLog.push({ index: effect.index, proposal: effect.proposal });

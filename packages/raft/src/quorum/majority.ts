@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a majority has: the arithmetic of votes and of matching indices, as pure functions. */
 
-import type { NodeId } from "../ids.ts";
+import type { ReplicaId } from "../ids.ts";
 
 export type VoteResult = "won" | "lost" | "pending";
 
 /** How a ballot among `voters` stands. An empty set wins: it adds no condition to a joint quorum. */
 export function majorityVote(
-  voters: readonly NodeId[],
-  voteOf: (voter: NodeId) => boolean | undefined,
+  voters: readonly ReplicaId[],
+  voteOf: (voter: ReplicaId) => boolean | undefined,
 ): VoteResult {
   let yes = 0;
   let open = 0;
@@ -24,8 +24,8 @@ export function majorityVote(
 
 /** The highest index that a majority of `voters` has reached; infinite for none. */
 export function majorityIndex(
-  voters: readonly NodeId[],
-  matchIndexOf: (voter: NodeId) => number,
+  voters: readonly ReplicaId[],
+  matchIndexOf: (voter: ReplicaId) => number,
 ): number {
   if (voters.length === 0) return Number.POSITIVE_INFINITY;
   const indices = voters.map(matchIndexOf).sort((a, b) => b - a);

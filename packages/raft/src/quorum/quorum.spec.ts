@@ -3,7 +3,7 @@
 
 import { createPrng, type Prng } from "@conclave/base";
 import { expect, test } from "vitest";
-import type { NodeId } from "../ids.ts";
+import type { ReplicaId } from "../ids.ts";
 import { jointIndex, jointVote, type Voters } from "./joint.ts";
 import { majorityIndex, majorityVote } from "./majority.ts";
 
@@ -18,7 +18,7 @@ test("the committed index is the highest that more than half have reached, in bo
     const index = jointIndex(voters, (node) => match.get(node)!);
 
     const isReached = (candidate: number): boolean =>
-      [voters.incoming, voters.outgoing].every((set) => {
+      [voters.voters, voters.outgoing].every((set) => {
         const have = set.filter((node) => match.get(node)! >= candidate).length;
         return set.length === 0 || have > set.length / 2;
       });
@@ -53,24 +53,24 @@ test("half of an even number is not a majority", () => {
 });
 
 function randomVoters(prng: Prng, sizeMax = 7): Voters {
-  const pick = (size: number): NodeId[] => {
+  const pick = (size: number): ReplicaId[] => {
     const nodes = range(8);
     return Array.from({ length: size }, () => nodes.splice(prng.below(nodes.length), 1)[0]!);
   };
   const outgoing = prng.chance(1, 2) ? [] : pick(1 + prng.below(sizeMax));
-  return { incoming: pick(1 + prng.below(sizeMax)), outgoing };
+  return { voters: pick(1 + prng.below(sizeMax)), outgoing };
 }
 
-function isWon(voters: Voters, votes: ReadonlyMap<NodeId, boolean>): boolean {
-  return [voters.incoming, voters.outgoing].every((set) => {
+function isWon(voters: Voters, votes: ReadonlyMap<ReplicaId, boolean>): boolean {
+  return [voters.voters, voters.outgoing].every((set) => {
     return set.length === 0 || set.filter((node) => votes.get(node)).length > set.length / 2;
   });
 }
 
 /** All ways in which the open answers can still come in: uniform answers suffice, votes being monotonic. */
 function completions(
-  votes: ReadonlyMap<NodeId, boolean | undefined>,
-): readonly ReadonlyMap<NodeId, boolean>[] {
+  votes: ReadonlyMap<ReplicaId, boolean | undefined>,
+): readonly ReadonlyMap<ReplicaId, boolean>[] {
   return [true, false].map(
     (answer) => new Map([...votes].map(([node, vote]) => [node, vote ?? answer])),
   );
