@@ -41,8 +41,11 @@ describe("what nobody says", () => {
       host: "127.0.0.1",
       port: 7400,
       dataDirectory: ".conclave/node-1",
-      partitionCount: 8,
-      clusterToken: "",
+      partitionCount: undefined,
+      clusterToken: undefined,
+      members: undefined,
+      join: [],
+      address: undefined,
       tls: undefined,
       logLevel: "info",
       corsOrigins: [],
@@ -81,27 +84,35 @@ describe("where options come from", () => {
   test("every flag is read from its variable", () => {
     const values: Readonly<Record<string, string>> = {
       node: "9",
-      listen: "[::1]:0",
+      cluster: "9=[::1]:7409,10=h:1",
+      listen: "[::]:7409",
       "data-dir": "/data",
       partitions: "16",
       "cluster-token": "secret",
       "tls-cert": "cert.pem",
       "tls-key": "key.pem",
+      "tls-ca": "cert.pem",
       insecure: "true",
       "log-level": "debug",
       "cors-origin": "http://localhost:5173",
     };
-    const given = Object.fromEntries(
-      serverFlags.map((flag) => [variableOf(flag), values[flag.name]]),
-    );
+    const joining = ["join", "advertise"];
+    const flags = serverFlags.filter(({ name }) => !joining.includes(name));
+    const given = Object.fromEntries(flags.map((flag) => [variableOf(flag), values[flag.name]]));
     expect(configOf("", given)).toEqual({
       node: 9,
-      host: "::1",
-      port: 0,
+      host: "::",
+      port: 7409,
+      members: [
+        { node: 9, address: "[::1]:7409" },
+        { node: 10, address: "h:1" },
+      ],
+      join: [],
+      address: "[::1]:7409",
       dataDirectory: "/data",
       partitionCount: 16,
       clusterToken: "secret",
-      tls: { certificate: "CERT", key: "KEY" },
+      tls: { certificate: "CERT", key: "KEY", authority: "CERT" },
       logLevel: "debug",
       corsOrigins: ["http://localhost:5173"],
       isExposed: false,
@@ -111,6 +122,61 @@ describe("where options come from", () => {
   test("--help asks for help, whatever else is wrong", () => {
     expect(load("--partitions 0 --help").kind).toBe("help");
     expect(load("-h").kind).toBe("help");
+  });
+});
+
+const three = "1=10.0.0.1:7401,2=10.0.0.2:7402,3=[fd00::3]:7403";
+
+describe("a first start with others", () => {
+  test("listens where the list has it, unless told otherwise", () => {
+    const listed = configOf(`--node 3 --insecure --cluster ${three}`);
+    expect(listed).toMatchObject({ host: "fd00::3", port: 7403, address: "[fd00::3]:7403" });
+    const anywhere = configOf(`--node 3 --insecure --listen 0.0.0.0:7403 --cluster ${three}`);
+    expect(anywhere).toMatchObject({ host: "0.0.0.0", port: 7403, address: "[fd00::3]:7403" });
+  });
+
+  test("takes the list in any order and in pieces", () => {
+    const pieces = "--cluster 2=b:2 --cluster 1=a:1 --insecure";
+    expect(configOf(pieces).members).toEqual([
+      { node: 1, address: "a:1" },
+      { node: 2, address: "b:2" },
+    ]);
+  });
+
+  test.each([
+    ["--node 4", `--cluster: node 4 is not in the list ${three}; choose by --node`],
+    [
+      "--node 2 --listen 10.0.0.2:7400",
+      `--listen 10.0.0.2:7400: must have the port of this node's entry in --cluster, "2=10.0.0.2:7402"`,
+    ],
+    ["--join http://a:1", "--join: not beside --cluster"],
+    ["--advertise a:1", "--advertise: only beside --join"],
+  ])("is refused with %s", (argv, fault) => {
+    expect(faultsOf(`--insecure --cluster ${three} ${argv}`).join("\n")).toContain(fault);
+  });
+});
+
+describe("joining", () => {
+  test("says where the others find this node: where it listens, or as it is told", () => {
+    const asked = "--join http://a:1,https://b:2";
+    expect(configOf(`--node 4 ${asked}`)).toMatchObject({
+      join: ["http://a:1", "https://b:2"],
+      members: undefined,
+      address: undefined,
+    });
+    const told = `--insecure --listen 0.0.0.0:7404 --advertise 10.0.0.4:80 ${asked}`;
+    expect(configOf(told).address).toBe("10.0.0.4:80");
+  });
+
+  test.each([
+    ["--listen 127.0.0.1:0", "--listen 127.0.0.1:0: needs --advertise HOST:PORT"],
+    ["--listen [::]:7400 --insecure", "--listen [::]:7400: needs --advertise HOST:PORT"],
+    ["--advertise 0.0.0.0:1", "--advertise 0.0.0.0:1: needs --advertise HOST:PORT"],
+    ["--partitions 8", "--partitions 8: not beside --join"],
+    ["--cluster-token t", "--cluster-token: not beside --join"],
+    ["--join 10.0.0.1:7400", "must be origins, as http://10.0.0.1:7400 without a path"],
+  ])("is refused with %s", (argv, fault) => {
+    expect(faultsOf(`--join http://a:1 ${argv}`).join("\n")).toContain(fault);
   });
 });
 
@@ -151,6 +217,7 @@ describe("faults", () => {
     ["--cors-origin https://a.example/x", {}, "https://a.example/x is none"],
     ["--tls-cert cert.pem", {}, "--tls-cert: needs --tls-key beside it"],
     ["--tls-key key.pem", {}, "--tls-key: needs --tls-cert beside it"],
+    ["--tls-ca cert.pem", {}, "--tls-ca: needs --tls-cert and --tls-key beside it"],
     ["--tls-cert no.pem --tls-key key.pem", {}, "--tls-cert no.pem: cannot be read: no such file"],
     ["--insecure=yes", {}, "--insecure: takes no value"],
     ["--node", {}, "--node: needs a value, --node N"],

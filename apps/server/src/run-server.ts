@@ -11,12 +11,12 @@ import { destination, type Logger, pino } from "pino";
 import { loadConfig, type ServerConfig } from "./config.ts";
 import type { Environment } from "./raw-options.ts";
 import { helpText } from "./server-flags.ts";
-import { describeFailure, EXIT_DISK, EXIT_USAGE, START_EXIT_CODES } from "./start-faults.ts";
+import { describeFailure, EXIT_CODES, EXIT_USAGE } from "./start-faults.ts";
 
 /**
  * Runs a server until SIGTERM or SIGINT and resolves with the exit code: 0 after a graceful stop, 2
- * for wrong options, 10 to 14 for start-up faults (design section 6), 13 too if the disk gives out
- * later. A second signal ends the process at once with 128 + its number.
+ * for wrong options, 10 to 14 for start-up faults (design section 6), 13 or 14 too if the disk gives
+ * out later, 1 if the cluster does not take the node. A second signal ends the process at once with 128 + its number.
  *
  * @param argv the options, without the program's name.
  */
@@ -41,19 +41,24 @@ async function serve(config: ServerConfig): Promise<number> {
   try {
     const { tls, isExposed, logLevel, ...options } = config;
     const version = ownVersion();
-    const started = await startNode({ ...options, version, ...(tls === undefined ? {} : { tls }) });
+    // Synchronous, so that the last line before an exit is not lost.
+    const logger = pino({ level: logLevel }, destination({ dest: 2, sync: true }));
+    const started = await startNode({
+      ...options,
+      version,
+      ...(tls === undefined ? {} : { tls }),
+      log: (level, message) => logger[level](message),
+    });
     if (started.kind === "failed") {
       complain(describeFailure(started, config));
-      return START_EXIT_CODES[started.reason];
+      return EXIT_CODES[started.reason];
     }
-    // Synchronous, so that the last line before an exit is not lost.
-    const log = pino({ level: logLevel }, destination({ dest: 2, sync: true }));
     if (isExposed) {
       complain(`--insecure: ${started.url} is open to the network in clear text, for anyone`);
     }
-    log.info({ node: config.node, url: started.url, version }, "ready");
+    logger.info({ node: config.node, url: started.url, version }, "ready");
     process.stdout.write(`conclave: node ${config.node} ready on ${started.url}\n`);
-    return await untilStopped(started, signals.first, log);
+    return await untilStopped(started, config, signals.first, logger);
   } finally {
     signals.stop();
   }
@@ -61,20 +66,21 @@ async function serve(config: ServerConfig): Promise<number> {
 
 async function untilStopped(
   node: StartedNode,
+  config: ServerConfig,
   signal: Promise<NodeJS.Signals>,
   log: Logger,
 ): Promise<number> {
   const ending = await Promise.race([
     signal.then((name) => ({ kind: "signal" as const, name })),
-    node.failed.then((detail) => ({ kind: "failed" as const, detail })),
+    node.failed,
   ]);
   if (ending.kind === "signal") log.info({ signal: ending.name }, "stopping");
-  else log.fatal({ detail: ending.detail }, "cannot go on, stopping");
+  else log.fatal({ reason: ending.reason, detail: ending.detail }, "cannot go on, stopping");
   await node.stop();
   log.info("stopped");
   if (ending.kind === "signal") return 0;
-  complain(`cannot go on: ${ending.detail}`);
-  return EXIT_DISK;
+  complain(`cannot go on: ${describeFailure(ending, config)}`);
+  return EXIT_CODES[ending.reason];
 }
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;

@@ -23,6 +23,23 @@ export const serverFlags: readonly ServerFlag[] = [
     value: "HOST:PORT",
     help: "where to serve; port 0 takes a free one (default 127.0.0.1:7400)",
   },
+  {
+    name: "cluster",
+    value: "N=HOST:PORT,...",
+    isList: true,
+    help: "the members of the first start, this one among them; all are given the same list",
+  },
+  {
+    name: "join",
+    value: "URL,...",
+    isList: true,
+    help: "ask any of these members of a running cluster to be added to it",
+  },
+  {
+    name: "advertise",
+    value: "HOST:PORT",
+    help: "where the others reach a node that joins (default: what --listen says)",
+  },
   { name: "data-dir", value: "DIR", help: "where to keep data (default .conclave/node-N)" },
   {
     name: "partitions",
@@ -37,6 +54,11 @@ export const serverFlags: readonly ServerFlag[] = [
   },
   { name: "tls-cert", value: "FILE", help: "serve TLS with this certificate chain (PEM)" },
   { name: "tls-key", value: "FILE", help: "the certificate's key (PEM)" },
+  {
+    name: "tls-ca",
+    value: "FILE",
+    help: "trust these authorities (PEM) for the other members, instead of the machine's",
+  },
   { name: "insecure", help: "allow to listen beyond loopback without TLS" },
   {
     name: "log-level",
@@ -60,7 +82,7 @@ export function variableOf(flag: ServerFlag): string {
 export function helpText(): string {
   const rows = serverFlags.map(({ name, value, help }) => {
     const left = value === undefined ? `--${name}` : `--${name} ${value}`;
-    return `  ${left.padEnd(24)}${help}`;
+    return `  ${left.padEnd(27)}${help}`;
   });
   return `Usage: conclave server [options]
 
@@ -68,7 +90,7 @@ Runs one node of a cluster until SIGTERM or SIGINT, then stops gracefully.
 
 Options:
 ${rows.join("\n")}
-  ${"--help".padEnd(24)}show this
+  ${"--help".padEnd(27)}show this
 
 Each may also come from the environment, as ${variableOf(serverFlags[0]!)} and so on, or from the JSON
 file that CONCLAVE_CONFIG names, {"node": 1, ...}. A flag wins over the environment, and that over
@@ -76,5 +98,7 @@ the file.
 
 Example:
   conclave server --node 1 --listen 127.0.0.1:7400 --data-dir .conclave/node-1
+  conclave server --node 2 --cluster 1=127.0.0.1:7401,2=127.0.0.1:7402,3=127.0.0.1:7403
+  conclave server --node 4 --listen 127.0.0.1:7404 --join http://127.0.0.1:7401
 `;
 }

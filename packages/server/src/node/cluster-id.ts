@@ -3,17 +3,31 @@
 
 import { createHash } from "node:crypto";
 
+export interface ListedMember {
+  readonly node: number;
+  /** HOST:PORT. */
+  readonly address: string;
+}
+
 export interface ClusterParts {
-  /** `ID` for a cluster of one node, whose address may change; else `ID=ADDRESS` for each. */
-  readonly members: readonly string[];
+  /** The members of the first start. Of a cluster of one whose address may change: its number. */
+  readonly members: readonly ListedMember[] | number;
   readonly partitionCount: number;
   /** Tells apart two clusters whose members are listed alike. Empty: none. */
   readonly token: string;
+  /** The SHA-256, in hex, of the backup that the cluster begins with, if it does. */
+  readonly restoredFrom?: string;
 }
 
 /** The 32 bytes that stand in every file and that clients pin: equal parts, in any order, equal id. */
 export function clusterIdOf(parts: ClusterParts): Uint8Array {
+  const { members, partitionCount, token, restoredFrom } = parts;
+  const names =
+    typeof members === "number"
+      ? [String(members)]
+      : members.map(({ node, address }) => `${node}=${address}`).sort();
+  const told = [names, partitionCount, token];
   // JSON, so that no two lists run into the same text.
-  const text = JSON.stringify([[...parts.members].sort(), parts.partitionCount, parts.token]);
+  const text = JSON.stringify(restoredFrom === undefined ? told : [...told, restoredFrom]);
   return new Uint8Array(createHash("sha256").update(text).digest());
 }

@@ -32,8 +32,8 @@ const protoDirectory = fileURLToPath(new URL("../../../api/proto", import.meta.u
 const loading = { includeDirs: [protoDirectory], keepCase: true, enums: String, defaults: true };
 
 let port: FrontPort;
-let leaderless: readonly number[] = [];
-const readiness = createReadiness(() => leaderless);
+let obstacles: readonly string[] = [];
+const readiness = createReadiness(() => obstacles);
 /** Who is told of changes, by now. */
 const watchers = new Set<() => void>();
 const counted: Readiness = {
@@ -128,10 +128,10 @@ describe("health", () => {
     stream.on("data", (message: Message) => heard.push(message["status"]));
     stream.on("error", () => {});
     await expect.poll(() => heard).toEqual(["SERVING"]);
-    leaderless = [3];
+    obstacles = ["partition 3: no leader"];
     readiness.update();
     await expect.poll(() => heard).toEqual(["SERVING", "NOT_SERVING"]);
-    leaderless = [];
+    obstacles = [];
     readiness.update();
     await expect.poll(() => heard).toEqual(["SERVING", "NOT_SERVING", "SERVING"]);
     stream.cancel();

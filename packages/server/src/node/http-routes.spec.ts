@@ -14,8 +14,8 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((port) => port.close(0)));
 });
 
-async function open(leaderless: readonly number[], corsOrigins: readonly string[] = []) {
-  const readiness = createReadiness(() => leaderless);
+async function open(obstacles: readonly string[], corsOrigins: readonly string[] = []) {
+  const readiness = createReadiness(() => obstacles);
   const connections = createConnections();
   const rpc = createRpcHandler({
     connections,
@@ -43,17 +43,17 @@ const jsonCall = {
 };
 
 test("/healthz answers while the process runs, leaders or not", async () => {
-  const { url } = await open([1]);
+  const { url } = await open(["partition 1: no leader"]);
   expect(await ask(`${url}/healthz`)).toBe("200 ok\n");
 });
 
-test("/readyz answers 200 once every partition has a leader", async () => {
+test("/readyz answers 200 once nothing is in the way", async () => {
   const { url } = await open([]);
   expect(await ask(`${url}/readyz`)).toBe("200 ready\n");
 });
 
-test("/readyz answers 503 and names the partitions without a leader", async () => {
-  const { url } = await open([2, 7]);
+test("/readyz answers 503 and names what is in the way", async () => {
+  const { url } = await open(["partition 2: no leader", "partition 7: no leader"]);
   const expected = "503 partition 2: no leader\npartition 7: no leader\n";
   expect(await ask(`${url}/readyz?verbose`)).toBe(expected);
 });

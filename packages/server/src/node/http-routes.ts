@@ -66,8 +66,7 @@ function answerReadiness(request: PortRequest, response: PortResponse, readiness
     answerText(request, response, 200, "ready\n");
     return;
   }
-  const leaderless = readiness.leaderlessPartitions();
-  const lines = leaderless.map((partition) => `partition ${partition}: no leader\n`);
+  const lines = readiness.obstacles().map((line) => `${line}\n`);
   if (readiness.isShuttingDown) lines.unshift("shutting down\n");
   answerText(request, response, 503, lines.join(""));
 }

@@ -1,70 +1,191 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A note in the data directory of who it was made for, so that a refusal can say what differs.
+ * Keeps the identity of a data directory, and everybody else out of it.
  *
- * The log's own files hold the cluster's id and decide; this one only explains. One that is missing
- * or cannot be read is therefore not a fault, and is written again once the log has been opened.
+ * The file is written whole, checksummed and durable before anything that depends on it: above all
+ * before the log is made, since a log without an identity is taken for one whose votes are lost.
  */
 
-import { open, readFile, rename } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { type FileHandle, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
+import { makeDirectory } from "./file-disk.ts";
+import type { FormationState, KnownMember, NodeIdentity } from "./identity.ts";
 
-export interface NodeIdentity {
-  readonly node: number;
-  readonly partitionCount: number;
-  /** In hex. */
-  readonly clusterId: string;
+export type FoundIdentity =
+  | { readonly kind: "found"; readonly identity: NodeIdentity }
+  /** A directory that was never used. */
+  | { readonly kind: "none" }
+  /** It cannot be read back, or is gone while there is a log: nobody knows what was voted here. */
+  | { readonly kind: "damaged"; readonly detail: string }
+  /** Written by another version. */
+  | { readonly kind: "older" | "newer"; readonly detail: string };
+
+export interface DirectoryFault {
+  readonly kind: "fault";
+  readonly reason: "locked" | "not-writable" | "no-space";
+  readonly detail: string;
 }
 
+export interface IdentityFile {
+  readonly kind: "open";
+  /** As the directory was when it was opened. */
+  readonly found: FoundIdentity;
+  /** Puts an identity in place of the one before; resolves when it is durable. */
+  save(identity: NodeIdentity): Promise<DirectoryFault | undefined>;
+  /** Lets others have the directory. */
+  close(): Promise<void>;
+}
+
+/** Of the file; the log's files have numbers of their own. 1 was a note that no release has left. */
+const FORMAT = 2;
 const FILE = "identity.json";
+const LOG_FOLDER = "log";
 
-/** What differs between the note in `directory` and `wanted`, for people; undefined: nothing known. */
-export async function differenceOf(
-  directory: string,
-  wanted: NodeIdentity,
-): Promise<string | undefined> {
-  const found = await read(directory);
-  if (found === undefined) return undefined;
-  if (found.node !== wanted.node) return `it belongs to node ${found.node}, not ${wanted.node}`;
-  if (found.partitionCount !== wanted.partitionCount) {
-    const { partitionCount } = found;
-    return `it was made with ${partitionCount} partitions, not ${wanted.partitionCount}; their number is fixed at the first start`;
-  }
-  if (found.clusterId !== wanted.clusterId) return "it was made with another cluster token";
-  return undefined;
+/** Where the log of a data directory lies: a `Disk` is a directory of its own. */
+export function logDirectoryOf(directory: string): string {
+  return join(directory, LOG_FOLDER);
 }
 
-/** Leaves the note, durably. Failing is harmless: the next start tries again. */
-export async function writeIdentity(directory: string, identity: NodeIdentity): Promise<void> {
-  const known = await read(directory);
-  if (known !== undefined) return;
+/** Makes the directory if need be, takes it for this process, and reads who it is. */
+export async function openIdentity(directory: string): Promise<IdentityFile | DirectoryFault> {
+  let handle: FileHandle | undefined;
+  let lock: DirectoryLock | undefined;
+  const close = async (): Promise<void> => {
+    await lock?.release();
+    await handle?.close();
+  };
   try {
-    const file = await open(join(directory, `${FILE}.new`), "w");
-    try {
-      await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
+    await makeDirectory(directory);
+    const folder = await open(directory, "r");
+    handle = folder;
+    lock = await lockDirectory(directory, folder);
+    if (lock === undefined) {
+      await close();
+      return { kind: "fault", reason: "locked", detail: "" };
     }
-    await rename(join(directory, `${FILE}.new`), join(directory, FILE));
-  } catch {
-    // A full disk must not keep a node from starting that can still serve reads.
+    const found = await find(directory);
+    let last: Promise<unknown> = Promise.resolve();
+    const save = (identity: NodeIdentity): Promise<DirectoryFault | undefined> => {
+      // One after the other, so that the last one asked for is the one that stays.
+      const saved = last.then(() => write(directory, folder, identity)).catch(faultOf);
+      last = saved;
+      return saved;
+    };
+    return { kind: "open", found, save, close };
+  } catch (error) {
+    await close();
+    return faultOf(error);
   }
 }
 
-async function read(directory: string): Promise<NodeIdentity | undefined> {
+async function find(directory: string): Promise<FoundIdentity> {
+  let text: string;
   try {
-    const found: unknown = JSON.parse(await readFile(join(directory, FILE), "utf8"));
-    return isIdentity(found) ? found : undefined;
-  } catch {
-    return undefined;
+    text = await readFile(join(directory, FILE), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (!(await hasLog(directory))) return { kind: "none" };
+    return { kind: "damaged", detail: `${FILE} is missing beside a log` };
+  }
+  return decodeIdentity(text);
+}
+
+/** Whether a log was ever made here; the lock's socket is no part of it. */
+async function hasLog(directory: string): Promise<boolean> {
+  try {
+    const names = await readdir(logDirectoryOf(directory));
+    return names.some((name) => !name.endsWith(".sock"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
   }
 }
 
-function isIdentity(value: unknown): value is NodeIdentity {
-  if (typeof value !== "object" || value === null) return false;
-  const { node, partitionCount, clusterId } = value as Record<string, unknown>;
+async function write(
+  directory: string,
+  folder: FileHandle,
+  identity: NodeIdentity,
+): Promise<undefined> {
+  const path = join(directory, FILE);
+  const file = await open(`${path}.new`, "w");
+  try {
+    await file.writeFile(encodeIdentity(identity));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await folder.sync();
+}
+
+/** The file's text: JSON that a person can read, its last field the checksum of those before. */
+export function encodeIdentity(identity: NodeIdentity): string {
+  const content = { format: FORMAT, ...identity };
+  return `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`;
+}
+
+/** What the text of the file says; whatever stands in it, a value. */
+export function decodeIdentity(text: string): FoundIdentity {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: "damaged", detail: `${FILE} is cut short or no JSON` };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { kind: "damaged", detail: `${FILE} holds no identity` };
+  }
+  const { checksum, ...content } = value as Record<string, unknown>;
+  const { format, ...fields } = content;
+  if (format === undefined && typeof fields["clusterId"] === "string" && checksum === undefined) {
+    return {
+      kind: "older",
+      detail: "it was written by an older development version; start with an empty directory",
+    };
+  }
+  // A later version may have another checksum.
+  if (typeof format === "number" && format > FORMAT) {
+    return { kind: "newer", detail: `${FILE} has format ${format}` };
+  }
+  if (checksum !== checksumOf(content)) {
+    return { kind: "damaged", detail: `${FILE} does not match its checksum` };
+  }
+  if (!isIdentity(fields)) return { kind: "damaged", detail: `${FILE} lacks a field` };
+  return { kind: "found", identity: fields };
+}
+
+function checksumOf(content: object): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+}
+
+/** The checksum has vouched for the values; this only vouches for the writer. */
+function isIdentity(fields: object): fields is NodeIdentity {
+  const numbers = ["node", "incarnation", "partitionCount"];
+  const texts = ["clusterId", "nonce", "state"];
+  const lists = ["members", "known"];
+  const values = fields as Record<string, unknown>;
+  const states: readonly FormationState[] = ["unformed", "formed", "joining"];
   return (
-    typeof node === "number" && typeof partitionCount === "number" && typeof clusterId === "string"
+    numbers.every((name) => Number.isSafeInteger(values[name])) &&
+    texts.every((name) => typeof values[name] === "string") &&
+    lists.every((name) => Array.isArray(values[name]) && values[name].every(isMember)) &&
+    states.some((state) => state === values["state"]) &&
+    typeof values["recorded"] === "object"
   );
+}
+
+function isMember(value: unknown): value is KnownMember {
+  if (typeof value !== "object" || value === null) return false;
+  const { node, address } = value as Record<string, unknown>;
+  return Number.isSafeInteger(node) && typeof address === "string";
+}
+
+function faultOf(error: unknown): DirectoryFault {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // Anything that is not the system's answer is a bug and goes on up.
+  if (code === undefined) throw error;
+  const reason = code === "ENOSPC" || code === "EDQUOT" ? "no-space" : "not-writable";
+  return { kind: "fault", reason, detail: message };
 }

@@ -7,22 +7,22 @@
 
 export interface Readiness {
   readonly isShuttingDown: boolean;
-  /** Partitions without a leader that this node can reach. */
-  leaderlessPartitions(): readonly number[];
-  /** True while every partition has a leader and no shutdown has begun. */
+  /** What keeps this node from serving everything, a line for each. */
+  obstacles(): readonly string[];
+  /** True while nothing does and no shutdown has begun. */
   isReady(): boolean;
   /** Calls `changed` whenever `isReady` has, and at shutdown; returns what removes it again. */
   subscribe(changed: () => void): () => void;
-  /** To be called when a leader may have come or gone. */
+  /** To be called when an obstacle may have come or gone. */
   update(): void;
   /** Not ready, for good. */
   shutDown(): void;
 }
 
-export function createReadiness(leaderlessPartitions: () => readonly number[]): Readiness {
+export function createReadiness(obstacles: () => readonly string[]): Readiness {
   const subscribers = new Set<() => void>();
   let isShuttingDown = false;
-  const isReady = (): boolean => !isShuttingDown && leaderlessPartitions().length === 0;
+  const isReady = (): boolean => !isShuttingDown && obstacles().length === 0;
   let wasReady = isReady();
   const tell = (): void => {
     wasReady = isReady();
@@ -32,7 +32,7 @@ export function createReadiness(leaderlessPartitions: () => readonly number[]): 
     get isShuttingDown() {
       return isShuttingDown;
     },
-    leaderlessPartitions,
+    obstacles,
     isReady,
     subscribe(changed) {
       subscribers.add(changed);

@@ -2,7 +2,6 @@
 // A whole node on a real disk and a real port, driven by clients that are not ours.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
@@ -16,7 +15,8 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type NodeOptions, type StartedNode, startNode } from "./start-node.ts";
+import type { NodeOptions, StartedNode } from "./node-options.ts";
+import { startNode } from "./start-node.ts";
 
 const protoDirectory = fileURLToPath(new URL("../../../api/proto", import.meta.url));
 const workspace = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -40,10 +40,14 @@ const attempt = (options: Partial<NodeOptions> = {}) =>
     host: "127.0.0.1",
     port: 0,
     dataDirectory: join(directory, "data"),
+    address: undefined,
+    members: undefined,
+    join: [],
     partitionCount: 2,
-    clusterToken: "",
+    clusterToken: undefined,
     corsOrigins: [],
     version: "test",
+    log: () => {},
     ...options,
   });
 
@@ -267,17 +271,21 @@ describe("a start that must not be", () => {
     ["another number of partitions", { partitionCount: 3 }, "made with 2 partitions, not 3"],
     ["another node", { node: 2 }, "belongs to node 1, not 2"],
     ["another cluster token", { clusterToken: "other" }, "another cluster token"],
+    ["a list", { members: [{ node: 1, address: "a:1" }] }, "a cluster of one, without a list"],
   ])("with %s is refused by name and harms nothing", async (_name, options, detail) => {
     const node = await start();
     await node.stop();
     const refused = await attempt(options);
     expect(refused).toMatchObject({ kind: "failed", reason: "foreign" });
     expect(refused.kind === "failed" && refused.detail).toContain(detail);
-    // The note only explains: without it the log refuses all the same.
-    await rm(join(directory, "data", "identity.json"));
-    expect(await attempt(options)).toMatchObject({ kind: "failed", reason: "foreign" });
     await start();
-    expect(existsSync(join(directory, "data", "identity.json"))).toBe(true);
+  });
+
+  test("beside a log that has lost its identity is refused: nobody knows what was voted", async () => {
+    const node = await start();
+    await node.stop();
+    await rm(join(directory, "data", "identity.json"));
+    expect(await attempt()).toMatchObject({ kind: "failed", reason: "damaged" });
   });
 
   test("where the directory cannot be made is refused", async () => {

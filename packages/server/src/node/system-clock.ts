@@ -50,3 +50,8 @@ export function drawSessionId(): bigint {
 export function drawSeed(): bigint {
   return randomBytes(8).readBigUInt64BE();
 }
+
+/** What tells a data directory from one that had its place before, in hex. */
+export function drawNonce(): string {
+  return randomBytes(8).toString("hex");
+}

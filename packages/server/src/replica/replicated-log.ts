@@ -35,7 +35,7 @@ export interface LogListener {
   /** The state as of the last entry given to `committed`, in chunks, walked to the end at once. */
   snapshot(): Iterable<Uint8Array>;
   /** The last call: the log can go on no more. */
-  failed(failure: { readonly detail: string }): void;
+  failed(failure: { readonly kind: "disk-failed" | "damaged"; readonly detail: string }): void;
 }
 
 export type ProposeOutcome =

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a node is told to do, what it answers, and why it may not start or go on. Types only. */
+
+import type { ListedMember } from "./cluster-id.ts";
+
+export interface NodeOptions {
+  /** This node's number in the cluster, from 1. */
+  readonly node: number;
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** Where others reach this node, HOST:PORT. Undefined: where it listens. */
+  readonly address: string | undefined;
+  /** The members of the first start, this node among them. Undefined: a cluster of one. */
+  readonly members: readonly ListedMember[] | undefined;
+  /** Origins of members of a running cluster, to be asked to add this node. Empty: none. */
+  readonly join: readonly string[];
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    /** PEM. Whom to trust as another member; undefined: whom the machine trusts. */
+    readonly authority: string | undefined;
+  };
+  /** Made if it is missing; belongs to this process alone. */
+  readonly dataDirectory: string;
+  /** Fixed at the first start, since the home of every name depends on it. Undefined: 8, or as then. */
+  readonly partitionCount: number | undefined;
+  /** Tells this cluster from another with the same members. Undefined: none, or as at the first start. */
+  readonly clusterToken: string | undefined;
+  /** Origins whose pages may call. */
+  readonly corsOrigins: readonly string[];
+  /** Of the software, for showing. */
+  readonly version: string;
+  /** What an operator should know of; `warn` is for what somebody should look at. */
+  readonly log: (level: "info" | "warn", message: string) => void;
+}
+
+export interface StartedNode {
+  readonly kind: "started";
+  /** Where it accepts calls, with the real port. */
+  readonly url: string;
+  /** Resolves if it cannot go on, with why; the process should end. */
+  readonly failed: Promise<NodeFailure>;
+  /**
+   * Stops gracefully: not ready, leaderships handed over, no new connections, streams are told and
+   * end, what is under way ends within `graceMs`, the log is closed. Default 10 s, above the 5 s that
+   * a command may take.
+   */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/**
+ * - `address-in-use`: another process has the port.
+ * - `not-bindable`: the address is not this machine's, needs privileges, or TLS is set up wrongly.
+ * - `locked`: another process has the data directory.
+ * - `foreign`: the data directory, or a member that was asked, is of another node or cluster.
+ * - `older`: it was written by a development version that no release followed.
+ * - `newer`: it was written by a later version.
+ * - `not-writable`, `no-space`: the disk's answer.
+ * - `damaged`: what was acknowledged cannot be read back, and nobody is there to learn it from.
+ * - `refused`: the cluster does not take this node; the detail says why.
+ */
+export type NodeFailureReason =
+  | "address-in-use"
+  | "not-bindable"
+  | "locked"
+  | "foreign"
+  | "older"
+  | "newer"
+  | "not-writable"
+  | "no-space"
+  | "damaged"
+  | "refused";
+
+export interface NodeFailure {
+  readonly kind: "failed";
+  readonly reason: NodeFailureReason;
+  /** For people, without the name of the address or the directory. */
+  readonly detail: string;
+}
+
+export function failure(reason: NodeFailureReason, detail: string): NodeFailure {
+  return { kind: "failed", reason, detail };
+}
