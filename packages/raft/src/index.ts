@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export type { RaftMessage } from "./core/message.ts";
 export type {
   CommittedEntry,
   ConfirmOutcome,
@@ -20,5 +21,15 @@ export {
   type StartOutcome,
   type StartRefusal,
 } from "./host.ts";
-export type { GroupId, NodeId } from "./ids.ts";
+export {
+  type GroupId,
+  incarnationOf,
+  type NodeId,
+  nodeOf,
+  type ReplicaId,
+  replicaIdOf,
+} from "./ids.ts";
+export type { Configuration } from "./log/configuration.ts";
+export type { LogEntry } from "./log/entry.ts";
 export type { Disk, DiskFault, DiskFaultReason, DiskFile, DiskResult } from "./store/disk.ts";
+export type { GroupMessage, Transport } from "./transport.ts";

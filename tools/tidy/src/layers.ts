@@ -27,7 +27,14 @@ const CONNECT = "@connectrpc/connect";
 const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
 const BELOW_CORE = ["raft/contract", "raft/quorum", "raft/log"];
 const RAFT = [...BELOW_CORE, "raft/core", "raft/store", "raft/memory", "raft"];
-const SERVER = ["server/wire", "server/replica", "server/rpc", "server", "server/node"];
+const SERVER = [
+  "server/wire",
+  "server/replica",
+  "server/peer",
+  "server/rpc",
+  "server",
+  "server/node",
+];
 const CLIENT = ["client/node", "client/web", "client/door", "client"];
 const BELOW_SERVER = ["base", "api", "fsm", ...RAFT];
 const EVERYTHING = [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing", "testing/world", "daemon"];
@@ -74,6 +81,12 @@ const ZONES: readonly Zone[] = [
     [PROTOBUF, CONNECT, "@noble/hashes"],
   ),
   zone(
+    "server/peer",
+    /^packages\/server\/src\/peer\//,
+    [...BELOW_SERVER, "server/replica", "server/wire"],
+    [PROTOBUF],
+  ),
+  zone(
     "server/rpc",
     /^packages\/server\/src\/rpc\//,
     [...BELOW_SERVER, "server/replica", "server/wire"],
@@ -89,14 +102,22 @@ const ZONES: readonly Zone[] = [
   zone(
     "server",
     /^packages\/server\//,
-    [...BELOW_SERVER, "server/wire", "server/replica", "server/rpc"],
+    [...BELOW_SERVER, "server/wire", "server/replica", "server/peer", "server/rpc"],
     [PROTOBUF, CONNECT],
   ),
 
   zone(
     "testing/world",
     /^packages\/testing\/src\/world\//,
-    [...BELOW_SERVER, "server/wire", "server/replica", "server/rpc", "server", "client"],
+    [
+      ...BELOW_SERVER,
+      "server/wire",
+      "server/replica",
+      "server/peer",
+      "server/rpc",
+      "server",
+      "client",
+    ],
     [PROTOBUF, CONNECT],
   ),
   zone(
@@ -123,7 +144,13 @@ const ZONES: readonly Zone[] = [
   ),
   zone("console", /^apps\/console\//, CLIENT, ["preact", "uplot", "vite"], "globals"),
   zone("examples", /^examples\//, CLIENT, []),
-  zone("bench", /^bench\//, EVERYTHING, ["cli-table3", "tinybench"], "node"),
+  zone(
+    "bench",
+    /^bench\//,
+    EVERYTHING,
+    [PROTOBUF, CONNECT, "@connectrpc/connect-node", ...FOREIGN_CLIENTS, "cli-table3"],
+    "node",
+  ),
   zone("smoke", /^tools\/smoke\//, [], [], "node"),
   zone("tools", /^tools\//, EVERYTHING, ["typescript"], "node"),
   zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vitest"], "node"),
@@ -155,6 +182,7 @@ export const SPEC_RIGHTS: readonly SpecRights[] = [
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   "fsm>api": ["@conclave/api/s1", "@conclave/api/log"],
   "server/replica>api": ["@conclave/api/s1", "@conclave/api/log"],
+  "server/peer>api": ["@conclave/api/peer"],
 };
 
 /** The zone that has a file, if any has. */
