@@ -6,9 +6,11 @@
  * nothing of sockets, messages or disks.
  */
 
-import { assert, type Clock, LoopWatch } from "@conclave/base";
-import type { PrimitiveKey } from "@conclave/fsm";
+import { assert, type Clock, type LoopWatch, type Prng } from "@conclave/base";
+import type { Member, PrimitiveKey } from "@conclave/fsm";
+import type { AttachmentId } from "./deadlines.ts";
 import { PartitionReplica } from "./partition-replica.ts";
+import type { PeerCalls } from "./peer-calls.ts";
 import type { OpenLog } from "./replicated-log.ts";
 import { homeOf } from "./routing.ts";
 import { type ResumePoint, Watch } from "./watch.ts";
@@ -23,11 +25,36 @@ export interface ClusterIdentity {
   readonly node: number;
   /** Of the software, for showing. */
   readonly version: string;
+  /** How clients reach members at their addresses: what this node's own port speaks. */
+  readonly urlScheme: "http" | "https";
+}
+
+/** Where a partition has its leader, as this node knows it. */
+export interface PartitionLeader {
+  readonly partition: number;
+  readonly node: number;
+}
+
+/** What a node counts, for whoever shows it. Calls come from the loop and must not throw. */
+export interface NodeObserver {
+  /** A quorum round of a partition that this node leads has ended, `tookMs` after it began. */
+  roundEnded(tookMs: number, hasPassed: boolean): void;
+  /** Commands that arrived at this node have been answered. */
+  submitted(outcome: "replied" | "not-applied" | "unknown"): void;
+  /** This node's wall clock is too far ahead of its peers' for the log (semantics A1). */
+  logTimeClamped(): void;
 }
 
 export interface ElectionNodeOptions {
   readonly cluster: ClusterIdentity;
   readonly clock: Clock;
+  /** The node's beat. Whoever composes the node starts it and, after `drained`, stops it. */
+  readonly loop: LoopWatch;
+  /** For numbers that other processes do not use; nothing secret is drawn from it. */
+  readonly prng: Prng;
+  /** How the other members are asked. This node serves their calls from now on. */
+  readonly peers: PeerCalls;
+  readonly observer?: NodeObserver;
   /** Called once for each partition, 1 to N, before `createElectionNode` returns. */
   readonly openLog: OpenLog;
   /**
@@ -60,8 +87,16 @@ export interface ElectionNode {
   giveUpAtMs(timeoutMs?: number): number;
   watch(options: WatchRequestOptions): Watch;
   unwatch(watch: Watch): void;
-  /** Unique in this process; names an Attach stream towards the partitions. */
-  nextAttachmentId(): number;
+  /** Unique in the cluster, save by bad luck; names an Attach stream towards the partitions. */
+  nextAttachmentId(): AttachmentId;
+  /** The cluster's members by node, as the local replica of partition 1 has them; may be empty. */
+  members(): readonly Member[];
+  /** Calls `listener` whenever the list of members has changed. Returns what ends that. */
+  onMembers(listener: () => void): () => void;
+  /** The leaders that this node knows, by partition. */
+  leaders(): readonly PartitionLeader[];
+  /** Calls `listener` at the next tick when leaders or members have changed. Returns what ends that. */
+  onTopology(listener: () => void): () => void;
   /** Partitions of which this node knows no leader: what `/readyz` shows. Empty when ready. */
   leaderlessPartitions(): readonly number[];
   /** Calls `listener` when the graceful stop begins, or now if it has. Returns what ends that. */
@@ -78,6 +113,8 @@ export interface ElectionNode {
   drained(): Promise<void>;
 }
 
+/** Numbers of a node and a process begin at a place drawn by chance, so that two processes differ. */
+const ATTACHMENTS_PER_NODE = 2 ** 37;
 const PATIENCE_MS = 5_000;
 /** How often an idle watch is told how far nothing was missed. */
 const PROGRESS_EVERY_MS = 10_000;
@@ -93,34 +130,38 @@ class OpenElectionNode implements ElectionNode {
   readonly cluster: ClusterIdentity;
   readonly partitions: readonly PartitionReplica[];
   readonly #clock: Clock;
-  readonly #loop: LoopWatch;
+  readonly #firstAttachment: number;
   readonly #watches = new Set<Watch>();
   readonly #shutdownListeners = new Set<() => void>();
+  readonly #memberListeners = new Set<() => void>();
+  readonly #topologyListeners = new Set<() => void>();
+  readonly #cancelTick: () => void;
   #isShuttingDown = false;
+  #hasTopologyChanged = false;
   #drained: (() => void)[] = [];
-  #lastAttachmentId = 0;
+  #attachmentCount = 0;
   #nextProgressMs: number;
 
-  constructor({ cluster, clock, openLog, failed }: ElectionNodeOptions) {
+  constructor({ cluster, clock, loop, prng, openLog, failed }: ElectionNodeOptions) {
     this.cluster = cluster;
     this.#clock = clock;
-    this.#loop = new LoopWatch(clock);
+    this.#firstAttachment = prng.child("attachments").nextUint32() * 2 ** 5;
     const { partitionCount } = cluster;
+    const shared = { partitionCount, clock, loop, openLog, failed };
     this.partitions = Array.from(
       { length: partitionCount },
       (_, i) =>
         new PartitionReplica({
+          ...shared,
           number: i + 1,
-          partitionCount,
-          clock,
-          loop: this.#loop,
-          openLog,
-          failed,
+          leaderChanged: () => {
+            this.#hasTopologyChanged = true;
+          },
+          membersChanged: () => this.#membersChanged(),
         }),
     );
     this.#nextProgressMs = clock.monotonicMs() + PROGRESS_EVERY_MS;
-    this.#loop.onTick(() => this.#tick());
-    this.#loop.start();
+    this.#cancelTick = loop.onTick(() => this.#tick());
   }
 
   partition(number: number): PartitionReplica {
@@ -155,8 +196,30 @@ class OpenElectionNode implements ElectionNode {
     watch.close();
   }
 
-  nextAttachmentId(): number {
-    return ++this.#lastAttachmentId;
+  nextAttachmentId(): AttachmentId {
+    const count = (this.#firstAttachment + ++this.#attachmentCount) % ATTACHMENTS_PER_NODE;
+    return this.cluster.node * ATTACHMENTS_PER_NODE + count;
+  }
+
+  members(): readonly Member[] {
+    return this.partition(1).state.members;
+  }
+
+  onMembers(listener: () => void): () => void {
+    this.#memberListeners.add(listener);
+    return () => this.#memberListeners.delete(listener);
+  }
+
+  leaders(): readonly PartitionLeader[] {
+    return this.partitions.flatMap(({ number: partition, role }) => {
+      const node = role.kind === "leader" ? this.cluster.node : role.leader;
+      return node === undefined ? [] : [{ partition, node }];
+    });
+  }
+
+  onTopology(listener: () => void): () => void {
+    this.#topologyListeners.add(listener);
+    return () => this.#topologyListeners.delete(listener);
   }
 
   leaderlessPartitions(): readonly number[] {
@@ -187,9 +250,21 @@ class OpenElectionNode implements ElectionNode {
     });
   }
 
+  #membersChanged(): void {
+    this.#hasTopologyChanged = true;
+    for (const listener of this.#memberListeners) listener();
+  }
+
+  /** At the next tick: leaders of many partitions change together when a node comes or goes. */
+  #tellTopology(): void {
+    if (!this.#hasTopologyChanged) return;
+    this.#hasTopologyChanged = false;
+    for (const listener of [...this.#topologyListeners]) listener();
+  }
+
   #settleDrained(): void {
     if (this.#drained.length === 0 || !this.partitions.every(({ isIdle }) => isIdle)) return;
-    this.#loop.stop();
+    this.#cancelTick();
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
@@ -200,6 +275,7 @@ class OpenElectionNode implements ElectionNode {
       this.#nextProgressMs = nowMs + PROGRESS_EVERY_MS;
       for (const watch of this.#watches) watch.markProgress();
     }
+    this.#tellTopology();
     this.#settleDrained();
   }
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A node on in-memory logs and a clock that stands still until told: what specs and examples drive. */
 
-import { assert, createManualClock, type ManualClock } from "@conclave/base";
-import { createElectionNode, type ElectionNode } from "./election-node.ts";
+import { assert, createManualClock, createPrng, LoopWatch, type ManualClock } from "@conclave/base";
+import { type ClusterIdentity, createElectionNode, type ElectionNode } from "./election-node.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { noPeers } from "./peer-calls.ts";
 
 export interface MemoryNode {
   readonly node: ElectionNode;
   readonly clock: ManualClock;
+  readonly loop: LoopWatch;
   /** The log of a partition, 1 to N. */
   log(partition: number): MemoryLog;
   /** What made partitions fail. */
@@ -19,11 +21,15 @@ export interface MemoryNode {
 /** A node that leads all its partitions in raftTerm 1. */
 export function createMemoryNode(partitionCount = 1): MemoryNode {
   const clock = createManualClock();
+  const loop = new LoopWatch(clock);
   const logs: MemoryLog[] = [];
   const failures: string[] = [];
   const node = createElectionNode({
-    cluster: { clusterId: new Uint8Array(32).fill(7), partitionCount, node: 1, version: "0" },
+    cluster: memoryIdentity(1, partitionCount),
     clock,
+    loop,
+    prng: createPrng(1n),
+    peers: noPeers,
     openLog: (_partition, listener) => {
       const log = new MemoryLog(listener);
       logs.push(log);
@@ -32,9 +38,11 @@ export function createMemoryNode(partitionCount = 1): MemoryNode {
     failed: (detail) => failures.push(detail),
   });
   for (const log of logs) log.lead();
+  loop.start();
   return {
     node,
     clock,
+    loop,
     failures,
     log(partition) {
       const log = logs[partition - 1];
@@ -49,6 +57,12 @@ export function createMemoryNode(partitionCount = 1): MemoryNode {
       await settled();
     },
   };
+}
+
+/** Of a node of the cluster that all memory nodes belong to. */
+export function memoryIdentity(node: number, partitionCount: number): ClusterIdentity {
+  const clusterId = new Uint8Array(32).fill(7);
+  return { clusterId, partitionCount, node, version: "0", urlScheme: "http" };
 }
 
 const STEP_MS = 20;

@@ -60,6 +60,10 @@ export interface PartitionOptions {
   readonly clock: Clock;
   readonly loop: LoopWatch;
   readonly openLog: OpenLog;
+  /** Another node leads, or none, or this one. */
+  readonly leaderChanged: () => void;
+  /** The list of the cluster's members, of which partition 1 has the state, is another one now. */
+  readonly membersChanged: () => void;
   /** The replica can go on no more: its log failed, or holds what this version does not understand. */
   readonly failed: (detail: string) => void;
 }
@@ -278,6 +282,7 @@ export class PartitionReplica implements WatchedPartition {
       this.#tellDeadlines(applied);
       if (own !== undefined) this.#proposals.answer(own, applied.replies);
       this.#tellWatchers(applied.changes);
+      if (applied.membersChanged) this.#options.membersChanged();
     }
     this.#rounds.appliedMoved();
   }
@@ -311,6 +316,7 @@ export class PartitionReplica implements WatchedPartition {
     this.#state = restored.state;
     this.#history = createHistory({ floor: restored.state.revision });
     for (const watch of this.watchers.all()) watch.end("replaced");
+    this.#options.membersChanged();
     this.#rounds.appliedMoved();
   }
 
@@ -323,6 +329,7 @@ export class PartitionReplica implements WatchedPartition {
     }
     this.#proposals.roleChanged();
     this.#rounds.roleChanged();
+    this.#options.leaderChanged();
   }
 
   #registrationOf(sessionId: SessionId): Registration {

@@ -2,7 +2,7 @@
 /**
  * Calls from node to node, as a partition's replica sees them: bytes there, bytes back.
  *
- * Types only. Whoever implements it puts all calls and answers of one turn to one node into one frame
+ * Whoever implements it puts all calls and answers of one turn to one node into one frame
  * (design section 3), and never sends a call twice.
  */
 
@@ -34,3 +34,9 @@ export interface PeerCalls {
   /** Whoever answers the calls of others. Set once, before the node starts. */
   serve(handler: PeerCallHandler): void;
 }
+
+/** Of a node that has no peers: nobody answers, and nobody asks. */
+export const noPeers: PeerCalls = {
+  call: () => Promise.resolve({ kind: "unreachable", isSent: false }),
+  serve: () => {},
+};

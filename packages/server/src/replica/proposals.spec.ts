@@ -195,6 +195,7 @@ test("after the stop has begun commands are refused, and those under way are ans
 
   expect(before.outcome?.kind).toBe("replied");
   expect(after.outcome).toEqual({ kind: "not-applied", reason: "shutting-down" });
+  world.loop.stop();
   expect(world.clock.pendingTimers).toBe(0);
 });
 

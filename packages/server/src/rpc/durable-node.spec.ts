@@ -2,13 +2,14 @@
 /** The native API on the real state machine, the real Raft host and a disk that can lose its power. */
 
 import { LeaseStatus } from "@conclave/api";
-import { createManualClock, createPrng, type ManualClock } from "@conclave/base";
+import { createManualClock, createPrng, LoopWatch, type ManualClock } from "@conclave/base";
 import { stateHash } from "@conclave/fsm";
 import { createHost, type Host } from "@conclave/raft";
 import { createMemoryDisk, type MemoryDisk } from "@conclave/raft/memory";
 import { expect, test } from "vitest";
 import { createElectionNode, type ElectionNode } from "../replica/election-node.ts";
-import { settled } from "../replica/memory-node.ts";
+import { memoryIdentity, settled } from "../replica/memory-node.ts";
+import { noPeers } from "../replica/peer-calls.ts";
 import { raftLogs } from "../replica/raft-log.ts";
 import { createMemoryClient, type MemoryClient, refusalOf } from "./memory-client.ts";
 
@@ -34,16 +35,21 @@ async function advance(clock: ManualClock, ms: number): Promise<void> {
 /** Starts a node on the disk and waits until it leads its partitions. */
 async function start(disk: MemoryDisk, snapshotEveryEntries = 65_536): Promise<DurableNode> {
   const clock = createManualClock();
+  const loop = new LoopWatch(clock);
   const limits = { segmentBytes: 1 << 18, entryBytesMax: 1 << 16, snapshotEveryEntries };
   const prng = createPrng(1n);
   const host = createHost({ node: 1, clusterId: CLUSTER_ID, disk, clock, prng, limits });
   const failures: string[] = [];
   const node = createElectionNode({
-    cluster: { clusterId: CLUSTER_ID, partitionCount: 2, node: 1, version: "0" },
+    cluster: { ...memoryIdentity(1, 2), clusterId: CLUSTER_ID },
     clock,
+    loop,
+    prng,
+    peers: noPeers,
     openLog: raftLogs(host),
     failed: (detail) => failures.push(detail),
   });
+  loop.start();
   expect(await host.start()).toEqual({ kind: "started" });
   await advance(clock, 2_000);
   expect(node.leaderlessPartitions()).toEqual([]);
