@@ -9,37 +9,64 @@ import {
   encodeEntry,
   type LogEntry,
 } from "@conclave/fsm";
-import { type Measurement, measure } from "./measure.ts";
+import { countWithSpread, decimals, type Question } from "./answer.ts";
+import { type Contender, type Round, takeTurns } from "./rounds.ts";
 
 const BATCH = 64;
 
-export function measureApply(): Promise<Measurement[]> {
-  const applied = cycles();
-  const coded = cycles();
-  const perRound = 2 * BATCH;
-  return measure(
-    [
+export const fsmApply: Question = {
+  name: "fsm-apply",
+  async ask({ rounds, roundMs }) {
+    const applied = cycles();
+    const coded = cycles();
+    const contenders: readonly Contender[] = [
       {
         name: `apply, entries of ${BATCH} commands`,
-        operations: perRound,
-        run: () => {
-          for (const entry of applied.next()) apply(applied.state, entry);
-        },
+        round: () =>
+          repeated(roundMs, () => {
+            for (const entry of applied.next()) apply(applied.state, entry);
+          }),
       },
       {
         name: "encode, decode, apply",
-        operations: perRound,
-        run: () => {
-          for (const entry of coded.next()) {
-            const decoded = decodeEntry(encodeEntry(entry));
-            if (decoded.kind !== "entry") throw new Error(decoded.kind);
-            apply(coded.state, decoded.entry);
-          }
-        },
+        round: () =>
+          repeated(roundMs, () => {
+            for (const entry of coded.next()) {
+              const decoded = decodeEntry(encodeEntry(entry));
+              if (decoded.kind !== "entry") throw new Error(decoded.kind);
+              apply(coded.state, decoded.entry);
+            }
+          }),
       },
-    ],
-    1,
-  );
+    ];
+    const summaries = await takeTurns(contenders, rounds);
+    const base = summaries[0]?.perSecond.median ?? Number.NaN;
+    return [
+      {
+        title: "Commands applied by one state machine",
+        columns: ["", "per second (min-max)", "ratio"],
+        rows: summaries.map(({ name, perSecond }) => [
+          name,
+          countWithSpread(perSecond),
+          decimals(perSecond.median / base),
+        ]),
+      },
+    ];
+  },
+};
+
+/** An entry of enters and one of withdrawals, again and again. */
+async function repeated(forMs: number, run: () => void): Promise<Round> {
+  const beganMs = performance.now();
+  let runs = 0;
+  while (performance.now() < beganMs + forMs) {
+    run();
+    runs++;
+  }
+  return {
+    perSecond: (runs * 2 * BATCH * 1000) / (performance.now() - beganMs),
+    latenciesMs: [],
+  };
 }
 
 /** One session that enters 64 elections in one entry and withdraws from them in the next, for ever. */

@@ -10,57 +10,75 @@ import { join } from "node:path";
 import { createPrng } from "@conclave/base";
 import { createHost, type Group } from "@conclave/raft";
 import { createFileDisk, systemClock } from "@conclave/server/node";
-import { type Measurement, measure } from "./measure.ts";
+import { type Answer, count, countWithSpread, decimals, type Question } from "./answer.ts";
+import { closedLoop, takeTurns } from "./rounds.ts";
 
 const ENTRY_BYTES = 128;
 const BATCHES = [1, 64, 512];
 /** Preallocated, as the store's segments are: growing a file costs a sync of its metadata too. */
 const BARE_FILE_BYTES = 16 * 1024 * 1024;
 
-interface Answer {
-  readonly question: string;
-  readonly rows: readonly Measurement[];
+export const storeAppend: Question = {
+  name: "store-append",
+  async ask({ rounds, roundMs }) {
+    const folder = await mkdtemp(join(tmpdir(), "conclave-bench-"));
+    const bare = await openBareFile(join(folder, "bare"));
+    const { group, stop } = await openGroup(join(folder, "log"));
+    const answers: Answer[] = [];
+    for (const batch of BATCHES) {
+      const bytes = new Uint8Array(batch * ENTRY_BYTES).fill(1);
+      const batches = await takeTurns(
+        [
+          {
+            name: "bare write and fdatasync",
+            round: () => closedLoop(1, roundMs, () => bare.append(bytes)),
+          },
+          {
+            name: "the log, acknowledged",
+            round: () => closedLoop(1, roundMs, () => append(group, batch)),
+          },
+        ],
+        rounds,
+      );
+      const base = batches[0]?.perSecond.median ?? Number.NaN;
+      answers.push({
+        title: `Entries of ${ENTRY_BYTES} bytes made durable, ${batch} a batch`,
+        columns: ["", "batches per second (min-max)", "entries per second", "p50, ms", "ratio"],
+        rows: batches.map(({ name, perSecond, p50Ms }) => [
+          name,
+          countWithSpread(perSecond),
+          count(perSecond.median * batch),
+          decimals(p50Ms, 3),
+          decimals(perSecond.median / base),
+        ]),
+      });
+    }
+    await stop();
+    await bare.close();
+    await rm(folder, { recursive: true });
+    return answers;
+  },
+};
+
+interface BareFile {
+  append(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
 }
 
-export async function measureAppends(): Promise<Answer[]> {
-  const folder = await mkdtemp(join(tmpdir(), "conclave-bench-"));
-  const file = await open(join(folder, "bare"), "w+");
+async function openBareFile(path: string): Promise<BareFile> {
+  const file = await open(path, "w+");
   await file.write(new Uint8Array(BARE_FILE_BYTES), 0);
   await file.sync();
-  const { group, stop } = await openGroup(join(folder, "log"));
-  const answers: Answer[] = [];
   let offset = 0;
-  for (const batch of BATCHES) {
-    const bytes = new Uint8Array(batch * ENTRY_BYTES).fill(1);
-    const rows = await measure(
-      [
-        {
-          name: "bare write and fdatasync",
-          operations: batch,
-          run: async () => {
-            if (offset + bytes.length > BARE_FILE_BYTES) offset = 0;
-            await file.write(bytes, 0, bytes.length, offset);
-            await file.datasync();
-            offset += bytes.length;
-          },
-        },
-        {
-          name: "the log, acknowledged",
-          operations: batch,
-          run: () => append(group, batch),
-        },
-      ],
-      2,
-    );
-    answers.push({
-      question: `Entries of ${ENTRY_BYTES} bytes made durable, ${batch} a batch`,
-      rows,
-    });
-  }
-  await stop();
-  await file.close();
-  await rm(folder, { recursive: true });
-  return answers;
+  return {
+    async append(bytes) {
+      if (offset + bytes.length > BARE_FILE_BYTES) offset = 0;
+      await file.write(bytes, 0, bytes.length, offset);
+      await file.datasync();
+      offset += bytes.length;
+    },
+    close: () => file.close(),
+  };
 }
 
 async function append(group: Group, batch: number): Promise<void> {
