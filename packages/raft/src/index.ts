@@ -32,4 +32,10 @@ export {
 export type { Configuration } from "./log/configuration.ts";
 export type { LogEntry } from "./log/entry.ts";
 export type { Disk, DiskFault, DiskFaultReason, DiskFile, DiskResult } from "./store/disk.ts";
+export {
+  type InitialOptions,
+  type InitialOutcome,
+  type InitialState,
+  writeInitialSnapshots,
+} from "./store/initial-snapshots.ts";
 export type { GroupMessage, Transport } from "./transport.ts";
