@@ -7,13 +7,7 @@
  */
 
 import { type Client, connect } from "@conclave/client";
-import {
-  type Answer,
-  countWithSpread,
-  decimals,
-  type Question,
-  type Setting,
-} from "./answer.ts";
+import { type Answer, countWithSpread, decimals, type Question, type Setting } from "./answer.ts";
 import { startConclave } from "./conclave/cluster.ts";
 import { type EtcdCluster, startEtcd } from "./etcd/cluster.ts";
 import { type Contender, closedLoop, type Summary, takeTurns } from "./rounds.ts";

@@ -26,6 +26,7 @@ export const renewals: Question = {
     const before = conclave.pids().map((pid) => readingOf(pid));
     await delay(forMs);
     const after = conclave.pids().map((pid) => readingOf(pid));
+    const lostMeanwhile = lost;
     await Promise.all(clients.map((client) => client.close()));
     return [
       {
@@ -36,7 +37,7 @@ export const renewals: Question = {
           decimals((100_000 * ((after[i]?.cpu ?? Number.NaN) - reading.cpu)) / forMs),
           count((1_000 * ((after[i]?.written ?? Number.NaN) - reading.written)) / forMs),
         ]),
-        notes: [`Over ${forMs / 1_000} s. Leaderships lost meanwhile: ${lost}.`],
+        notes: [`Over ${forMs / 1_000} s. Leaderships lost meanwhile: ${lostMeanwhile}.`],
       },
     ];
   },
