@@ -47,7 +47,7 @@ async function build(env) {
 async function start(env, args) {
   const built = await build(env);
   if (built !== 0) return built;
-  const command = ["apps/cli/bin/conclave.js", "dev", "--nodes", "1", ...args];
+  const command = ["apps/cli/bin/conclave.js", "dev", ...args];
   // Only the command itself is told to stop: it stops its servers in its own order.
   return run(process.execPath, command, env, { stop: "child" });
 }

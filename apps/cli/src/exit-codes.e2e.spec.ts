@@ -117,9 +117,11 @@ test.concurrent("a watch after a revision tells what came next, whole, to a proc
   expect(await watch.exited).toBe(0);
 });
 
-test.concurrent("dev leaves a cluster's address where the other commands find it, and stops cleanly", async () => {
+test.concurrent("dev with one node leaves its address where the other commands find it, and stops cleanly", async () => {
   await using scene = createScene();
-  const dev = scene.processes.conclave(["dev"], { CONCLAVE_SERVER_LISTEN: "127.0.0.1:0" });
+  const dev = scene.processes.conclave(["dev", "--nodes", "1"], {
+    CONCLAVE_SERVER_LISTEN: "127.0.0.1:0",
+  });
   await eventually("it says what to try", () => dev.stdout().includes("get demo"), dev.stderr);
 
   expect(dev.lines()[0]).toMatch(/^conclave: node 1 ready on http:\/\/127\.0\.0\.1:\d+$/);

@@ -52,7 +52,8 @@ test.each([
   [["watch", "a", "--after", "x"], "It is a whole number"],
   [["evict", "a", "b", "--if-revision", "x"], "It is a whole number"],
   [["get", "a", "--endpoint", "nowhere"], '"nowhere" is no URL like http://127.0.0.1:7400'],
-  [["dev", "--nodes", "3"], "only 1 so far, replication comes next"],
+  [["dev", "--nodes", "0"], "It is a whole number, 1 to 7"],
+  [["dev", "--port", "x"], "It is a whole number, 1 to 65528"],
 ])("%j is one line on stderr and exits 2", async (argv, problem) => {
   const { exitCode, stdout, stderr } = await conclave(argv);
 

@@ -96,6 +96,7 @@ export { type Restored, restore } from "./snapshot-decoder.ts";
 export { snapshot, stateHash } from "./snapshot-encoder.ts";
 export { isName, isText, utf8Length } from "./text.ts";
 export { undoChanges } from "./undo-changes.ts";
+export { vacantFirst } from "./vacant-first.ts";
 export { checkCommand } from "./validate.ts";
 export type {
   CandidacyView,
