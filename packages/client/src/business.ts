@@ -16,6 +16,10 @@ export class Business {
     return this.#partitions.size === 0;
   }
 
+  has(partition: number): boolean {
+    return this.#partitions.has(partition);
+  }
+
   /** A command is on its way that registers the session there. */
   asked(partition: number): void {
     if (!this.#partitions.has(partition)) this.#partitions.set(partition, "asked");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Questions on a channel and their answers: numbered, asked again after each new attachment and
- * after a transient refusal, until they are answered or given up.
+ * Questions and their answers: numbered, sent over the route of their partition, asked again when that
+ * attachment is lost and after a transient refusal, until they are answered or given up.
  *
  * Asking again is safe because of what stands in the command: a session's command has its number,
  * an operator's its request id, and a read changes nothing (semantics A3).
@@ -16,6 +16,7 @@ import {
 } from "@conclave/api";
 import type { CancelTimer } from "@conclave/base";
 import type { Instant } from "./belief.ts";
+import type { Channel } from "./channel.ts";
 import type { Runtime } from "./link.ts";
 import { isTransient } from "./wire-errors.ts";
 
@@ -26,6 +27,8 @@ export interface Answer {
   readonly reply: Exclude<Reply, { case: "error" } | { case: undefined }>;
   /** When the command was first sent, over whatever attachment. */
   readonly firstSentAt: Instant;
+  /** What the answer came over. */
+  readonly channel: Channel;
 }
 
 export interface CallListener {
@@ -42,10 +45,13 @@ export type CancelCall = () => void;
 
 interface Call {
   readonly correlation: bigint;
+  readonly partition: number;
   readonly command: Command;
   readonly listener: CallListener;
   firstSentAt: Instant | undefined;
-  cancelRetry: CancelTimer;
+  /** Where it has been sent and not been answered. */
+  sentOver: Channel | undefined;
+  cancelRetry: CancelTimer | undefined;
 }
 
 const RETRY_MS = 25;
@@ -56,70 +62,97 @@ const FRAME_BYTES = 512 * 1024;
 
 export class Calls {
   readonly #runtime: Runtime;
-  readonly #poke: () => void;
+  readonly #route: (partition: number) => Channel | undefined;
   readonly #open = new Map<bigint, Call>();
-  #unsent: Call[] = [];
+  /** What is to be sent, by route; under nothing what has none. */
+  readonly #unsent = new Map<Channel | undefined, Call[]>();
+  /** Since when a channel has given nothing but transient refusals, in monotonic milliseconds. */
+  readonly #refusedSince = new Map<Channel, number>();
   #lastCorrelation = 0n;
 
-  constructor(runtime: Runtime, poke: () => void) {
+  constructor(runtime: Runtime, route: (partition: number) => Channel | undefined) {
     this.#runtime = runtime;
-    this.#poke = poke;
+    this.#route = route;
   }
 
-  ask(command: Command, listener: CallListener): CancelCall {
+  ask(partition: number, command: Command, listener: CallListener): CancelCall {
     this.#lastCorrelation += 1n;
-    const correlation = this.#lastCorrelation;
     const call: Call = {
-      correlation,
+      correlation: this.#lastCorrelation,
+      partition,
       command,
       listener,
       firstSentAt: undefined,
-      cancelRetry: () => {},
+      sentOver: undefined,
+      cancelRetry: undefined,
     };
-    this.#open.set(correlation, call);
-    this.#unsent.push(call);
-    this.#poke();
+    this.#open.set(call.correlation, call);
+    this.#enqueue(call);
     return () => this.#forget(call);
   }
 
-  /** Everything unanswered goes out again, in the order in which it was asked. */
-  attached(): void {
-    for (const call of this.#open.values()) call.cancelRetry();
-    this.#unsent = [...this.#open.values()];
+  /** Everything unanswered that went over this channel goes out again, over the routes then in use. */
+  lost(channel: Channel): void {
+    this.#refusedSince.delete(channel);
+    for (const call of this.#open.values()) {
+      if (call.sentOver === channel && call.cancelRetry === undefined) this.#enqueue(call);
+    }
   }
 
-  /** What to put into the next frame; empty when there is nothing. */
-  drain(now: Instant): AttachCommand[] {
+  /** What has not been sent leaves over the routes now in use, in the order in which it was asked. */
+  rerouted(): void {
+    const unsent = [...this.#unsent.values()].flat();
+    this.#unsent.clear();
+    unsent.sort((a, b) => (a.correlation < b.correlation ? -1 : 1));
+    for (const call of unsent) this.#enqueue(call);
+  }
+
+  /** What to put into the next frame of a channel; empty when there is nothing. */
+  drain(channel: Channel, now: Instant): AttachCommand[] {
+    const unsent = this.#unsent.get(channel);
     const commands: AttachCommand[] = [];
+    if (unsent === undefined) return commands;
     let bytes = 0;
     let taken = 0;
-    for (const call of this.#unsent) {
+    for (const call of unsent) {
       if (commands.length >= COMMANDS_PER_FRAME || bytes > FRAME_BYTES) break;
       taken += 1;
       if (!this.#open.has(call.correlation)) continue;
       call.firstSentAt ??= now;
+      call.sentOver = channel;
       call.listener.sending?.();
       bytes += sizeBound(call.command);
       commands.push(
         create(AttachCommandSchema, { correlation: call.correlation, command: call.command }),
       );
     }
-    this.#unsent = this.#unsent.slice(taken);
+    if (taken === unsent.length) this.#unsent.delete(channel);
+    else this.#unsent.set(channel, unsent.slice(taken));
     return commands;
   }
 
-  receive({ correlation, reply }: AttachReply): void {
+  receive(channel: Channel, { correlation, reply }: AttachReply): void {
     const call = this.#open.get(correlation);
     // Not ours any more: given up, or answered over an attachment before.
     if (call?.firstSentAt === undefined || reply.case === undefined) return;
     if (reply.case === "error" && isTransient(reply.value)) {
+      if (!this.#refusedSince.has(channel)) {
+        this.#refusedSince.set(channel, this.#runtime.clock.monotonicMs());
+      }
       call.listener.delayed?.(reply.value);
       this.#askLater(call);
       return;
     }
+    this.#refusedSince.delete(channel);
     this.#forget(call);
     if (reply.case === "error") call.listener.refused(reply.value);
-    else call.listener.answered({ reply, firstSentAt: call.firstSentAt });
+    else call.listener.answered({ reply, firstSentAt: call.firstSentAt, channel });
+  }
+
+  /** For how long this channel has given nothing but transient refusals; 0 when it has not. */
+  refusedForMs(channel: Channel): number {
+    const sinceMs = this.#refusedSince.get(channel);
+    return sinceMs === undefined ? 0 : this.#runtime.clock.monotonicMs() - sinceMs;
   }
 
   /** Forgets everything, without a word to the listeners. */
@@ -127,17 +160,26 @@ export class Calls {
     for (const call of [...this.#open.values()]) this.#forget(call);
   }
 
+  #enqueue(call: Call): void {
+    call.sentOver = undefined;
+    const channel = this.#route(call.partition);
+    const unsent = this.#unsent.get(channel);
+    if (unsent === undefined) this.#unsent.set(channel, [call]);
+    else unsent.push(call);
+    channel?.poke();
+  }
+
   #askLater(call: Call): void {
     const waitMs = RETRY_MS + this.#runtime.prng.below(RETRY_RANGE_MS);
-    call.cancelRetry();
+    call.cancelRetry?.();
     call.cancelRetry = this.#runtime.clock.setTimer(waitMs, () => {
-      this.#unsent.push(call);
-      this.#poke();
+      call.cancelRetry = undefined;
+      this.#enqueue(call);
     });
   }
 
   #forget(call: Call): void {
-    call.cancelRetry();
+    call.cancelRetry?.();
     this.#open.delete(call.correlation);
   }
 }

@@ -145,6 +145,7 @@ export class Candidacy implements SessionMember {
     const request = create(GetRequestSchema, { election: electionRef(namespace, election) });
     this.#cancelRead();
     this.#cancelRead = session.ask(
+      this.partition,
       { case: "get", value: request },
       {
         answered: ({ reply }) => {
@@ -366,7 +367,7 @@ export class Candidacy implements SessionMember {
     }
     if (place === "leading") return "suspended";
     if (place !== "waiting") return "connecting";
-    return this.#session?.isAttached === true ? "queued" : "suspended";
+    return this.#session?.isAttachedTo(this.partition) === true ? "queued" : "suspended";
   }
 
   #showDeadline(remainingMs: number): void {

@@ -6,6 +6,7 @@ import { createManualClock, createPrng } from "@conclave/base";
 import { expect, test } from "vitest";
 import { Channel } from "./channel.ts";
 import { ClusterPin } from "./cluster-pin.ts";
+import { DialPace } from "./dial-pace.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { AttachmentListener } from "./link.ts";
 
@@ -110,15 +111,18 @@ function createRig(): {
         drawSessionId: () => 1n,
         processName: "rig",
       },
-      endpoints: new Endpoints(["http://a", "http://b"], prng),
+      pace: new DialPace(clock),
       admit: (answer) => pin.admit(answer),
+      told: () => {},
       failed: (cause) => void failures.push(cause),
     },
+    new Endpoints(["http://a", "http://b"], prng),
     {
       hello: () => create(AttachHelloSchema, {}),
       attached: () => void told.push("attached"),
       received: () => void told.push("frame"),
-      detached: (isGoodbye) => void told.push(isGoodbye ? "detached with goodbye" : "detached"),
+      detached: (_channel, isGoodbye) =>
+        void told.push(isGoodbye ? "detached with goodbye" : "detached"),
       drain: () => undefined,
     },
     300,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One attachment after another: keeps a stream to some node of the pinned cluster open.
+ * One attachment after another: keeps a stream to a node of the pinned cluster open.
  *
  * It connects, waits for the welcome, asks its owner for frames to send, and starts again elsewhere
  * when the stream ends. What is said over it, and what a lost stream means, is its owner's business;
@@ -14,43 +14,57 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   type AttachWelcome,
+  type ClusterInfo,
 } from "@conclave/api";
 import type { CancelTimer } from "@conclave/base";
-import type { Endpoints } from "./endpoints.ts";
+import type { DialPace } from "./dial-pace.ts";
 import { ElectionError } from "./error.ts";
 import type { Attachment, Runtime } from "./link.ts";
 
 /** A node that accepts a connection and says nothing for this long is given up, at the latest. */
 const LONGEST_WELCOME_MS = 5_000;
 
+/** Where a channel connects, and how patiently. */
+export interface Addresses {
+  /** The URL to try now; nothing: none, until the channel is opened again. */
+  first(): string | undefined;
+  failed(url: string): void;
+  /** How long to wait before try number `failures` + 1 of a series. */
+  waitMs(failures: number): number;
+}
+
 export interface ChannelOwner {
   hello(): AttachHello;
   /** The node has answered and is of our cluster. */
-  attached(welcome: AttachWelcome): void;
+  attached(channel: Channel, welcome: AttachWelcome): void;
   /** Any frame after the welcome's own contents have been told; the welcome's frame included. */
-  received(frame: AttachResponse): void;
+  received(channel: Channel, frame: AttachResponse): void;
   /** The stream has ended. `isGoodbye`: the server ended it and said so. */
-  detached(isGoodbye: boolean): void;
+  detached(channel: Channel, isGoodbye: boolean): void;
   /** The next frame to send, or nothing: asked again until there is nothing. */
-  drain(): AttachRequest | undefined;
+  drain(channel: Channel): AttachRequest | undefined;
 }
 
 export interface ChannelContext {
   readonly runtime: Runtime;
-  readonly endpoints: Endpoints;
-  /** Refuses a node of another cluster than the one first met. */
-  readonly admit: (welcome: AttachWelcome) => ElectionError | undefined;
+  readonly pace: DialPace;
+  /** Refuses a node that is not to be talked to: of another cluster than the one first met. */
+  readonly admit: (welcome: AttachWelcome, url: string) => ElectionError | undefined;
+  /** What the node at this URL says of its cluster, now. */
+  readonly told: (cluster: ClusterInfo, url: string) => void;
   /** Told of every attempt that failed, for the error of a caller who waits in vain. */
   readonly failed: (cause: unknown) => void;
 }
 
 export class Channel {
   readonly #context: ChannelContext;
+  readonly #addresses: Addresses;
   readonly #owner: ChannelOwner;
   readonly #welcomeMs: number;
   #attachment: Attachment | undefined;
   #endpoint = "";
-  #isAttached = false;
+  #node: number | undefined;
+  #isIdle = true;
   #isClosed = false;
   #isFlushDue = false;
   #saidGoodbye = false;
@@ -58,24 +72,37 @@ export class Channel {
   #cancelTimer: CancelTimer = () => {};
 
   /** `welcomeMs`: how long a first attempt waits for the node's answer; doubled after each failure. */
-  constructor(context: ChannelContext, owner: ChannelOwner, welcomeMs: number) {
+  constructor(
+    context: ChannelContext,
+    addresses: Addresses,
+    owner: ChannelOwner,
+    welcomeMs: number,
+  ) {
     this.#context = context;
+    this.#addresses = addresses;
     this.#owner = owner;
     this.#welcomeMs = welcomeMs;
   }
 
-  /** Begins to connect. Apart from the constructor, so that the owner is whole when it is asked. */
+  /** Begins to connect, unless it has. Apart from the constructor, so that the owner is whole. */
   open(): void {
+    if (!this.#isIdle || this.#isClosed) return;
+    this.#failures = 0;
     this.#schedule();
   }
 
+  /** The node at the other end; nothing while there is none. */
+  get node(): number | undefined {
+    return this.#node;
+  }
+
   get isAttached(): boolean {
-    return this.#isAttached;
+    return this.#node !== undefined;
   }
 
   /** There is something to drain; it leaves at the end of this turn. */
   poke(): void {
-    if (!this.#isAttached || this.#isFlushDue) return;
+    if (!this.isAttached || this.#isFlushDue) return;
     this.#isFlushDue = true;
     this.#context.runtime.defer(() => this.flush());
   }
@@ -83,8 +110,8 @@ export class Channel {
   /** Sends what there is to send at once. */
   flush(): void {
     this.#isFlushDue = false;
-    while (this.#isAttached) {
-      const frame = this.#owner.drain();
+    while (this.isAttached) {
+      const frame = this.#owner.drain(this);
       if (frame === undefined) return;
       this.#attachment?.send(frame);
     }
@@ -99,28 +126,34 @@ export class Channel {
 
   close(): void {
     this.#isClosed = true;
-    this.#isAttached = false;
+    this.#node = undefined;
     this.#cancelTimer();
     this.#attachment?.close();
     this.#attachment = undefined;
   }
 
   #schedule(): void {
-    const waitMs = this.#context.endpoints.waitMs(this.#failures);
-    if (waitMs === 0) {
-      this.#connect();
-      return;
-    }
-    this.#cancelTimer = this.#context.runtime.clock.setTimer(waitMs, () => this.#connect());
+    this.#isIdle = false;
+    const waitMs = this.#addresses.waitMs(this.#failures);
+    this.#after(waitMs, () => {
+      const url = this.#addresses.first();
+      if (url === undefined) this.#isIdle = true;
+      else this.#after(this.#context.pace.takeTurn(url), () => this.#connect(url));
+    });
   }
 
-  #connect(): void {
+  #after(waitMs: number, run: () => void): void {
+    if (waitMs === 0) run();
+    else this.#cancelTimer = this.#context.runtime.clock.setTimer(waitMs, run);
+  }
+
+  #connect(url: string): void {
     const { link, clock } = this.#context.runtime;
-    this.#endpoint = this.#context.endpoints.first();
+    this.#endpoint = url;
     this.#saidGoodbye = false;
     // A stream that was given up may still speak: what it says carries its own attachment.
     const isCurrent = (): boolean => !this.#isClosed && this.#attachment === attachment;
-    const attachment: Attachment = link.attach(this.#endpoint, {
+    const attachment: Attachment = link.attach(url, {
       frame: (frame) => {
         if (isCurrent()) this.#receive(frame);
       },
@@ -132,25 +165,15 @@ export class Channel {
     attachment.send(create(AttachRequestSchema, { hello: this.#owner.hello() }));
     const patienceMs = Math.min(this.#welcomeMs * 2 ** this.#failures, LONGEST_WELCOME_MS);
     this.#cancelTimer = clock.setTimer(patienceMs, () =>
-      this.restart(new ElectionError("TIMEOUT", `${this.#endpoint} did not answer in time`)),
+      this.restart(new ElectionError("TIMEOUT", `${url} did not answer in time`)),
     );
   }
 
   #receive(frame: AttachResponse): void {
-    if (frame.welcome !== undefined && !this.#isAttached) {
-      const refusal = this.#context.admit(frame.welcome);
-      if (refusal !== undefined) {
-        this.restart(refusal);
-        return;
-      }
-      this.#cancelTimer();
-      this.#isAttached = true;
-      this.#failures = 0;
-      this.#owner.attached(frame.welcome);
-      this.poke();
-    }
+    if (frame.welcome !== undefined && !this.isAttached && !this.#welcomed(frame.welcome)) return;
+    if (frame.topology !== undefined) this.#context.told(frame.topology, this.#endpoint);
     if (frame.goodbye !== undefined) this.#saidGoodbye = true;
-    if (this.#isAttached) this.#owner.received(frame);
+    if (this.isAttached) this.#owner.received(this, frame);
     // The goodbye is the last frame: waiting for the end of the stream would only lose time.
     if (this.#saidGoodbye && this.#attachment !== undefined && !this.#isClosed) {
       this.restart(
@@ -161,15 +184,34 @@ export class Channel {
     }
   }
 
+  /** False when the node is not to be talked to. */
+  #welcomed(welcome: AttachWelcome): boolean {
+    const refusal = this.#context.admit(welcome, this.#endpoint);
+    if (refusal !== undefined) {
+      this.restart(refusal);
+      return false;
+    }
+    const { cluster } = welcome;
+    this.#cancelTimer();
+    this.#node = cluster?.node ?? 0;
+    this.#failures = 0;
+    this.#context.pace.answered(this.#endpoint);
+    if (cluster !== undefined) this.#context.told(cluster, this.#endpoint);
+    this.#owner.attached(this, welcome);
+    this.poke();
+    return true;
+  }
+
   #lost(cause: unknown): void {
-    const wasAttached = this.#isAttached;
+    const wasAttached = this.isAttached;
     this.#cancelTimer();
     this.#attachment = undefined;
-    this.#isAttached = false;
+    this.#node = undefined;
     this.#failures += 1;
-    this.#context.endpoints.failed(this.#endpoint);
+    this.#addresses.failed(this.#endpoint);
+    this.#context.pace.failed(this.#endpoint);
     this.#context.failed(cause);
-    if (wasAttached) this.#owner.detached(this.#saidGoodbye);
+    if (wasAttached) this.#owner.detached(this, this.#saidGoodbye);
     if (!this.#isClosed) this.#schedule();
   }
 }

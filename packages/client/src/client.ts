@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The client over any runtime: puts the parts together and takes them apart again. */
 
+import type { AttachmentsContext } from "./attachments.ts";
 import { type CampaignContext, campaign, lead, serve } from "./campaign.ts";
 import { checkName, checkTtl, checkUint64 } from "./campaign-options.ts";
-import type { ChannelContext } from "./channel.ts";
 import { ClusterPin } from "./cluster-pin.ts";
 import { createDeferred } from "./deferred.ts";
+import { DialPace } from "./dial-pace.ts";
 import type { Client, ClientState, ConnectOptions, Election } from "./election.ts";
 import { Endpoints } from "./endpoints.ts";
 import { ElectionError } from "./error.ts";
@@ -14,6 +15,7 @@ import type { Runtime } from "./link.ts";
 import { PlainChannel } from "./plain-channel.ts";
 import { checkFence, createAdmin, getView, listViews, type RequestContext } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
+import { Topology } from "./topology.ts";
 import { orAborted, Turnstile } from "./turnstile.ts";
 import { watchChanges } from "./watching.ts";
 
@@ -66,10 +68,17 @@ class ConnectedClient implements Client {
     this.#runtime = runtime;
     const namespace = options.namespace ?? "default";
     const closing = this.#closing.signal;
-    const context: ChannelContext = {
+    const homeOfName = (election: string): number => homeOf(election, this.#pin.partitionCount);
+    const endpoints = new Endpoints(options.endpoints, runtime.prng.child("endpoints"));
+    const topology = new Topology();
+    topology.onChange(() => endpoints.learn(topology.memberUrls));
+    const context: AttachmentsContext = {
       runtime,
-      endpoints: new Endpoints(options.endpoints, runtime.prng.child("endpoints")),
+      endpoints,
+      topology,
+      pace: new DialPace(runtime.clock),
       admit: (welcome) => this.#pin.admit(welcome),
+      told: (cluster, url) => topology.learn(url, cluster),
       failed: (cause) => {
         this.#lastFailure = cause;
       },
@@ -82,6 +91,7 @@ class ConnectedClient implements Client {
       runtime,
       channel: this.#channel,
       namespace,
+      homeOf: homeOfName,
       closing,
       lastFailure: () => this.#lastFailure,
     };
@@ -92,7 +102,7 @@ class ConnectedClient implements Client {
       namespace,
       defaultCandidate: defaultCandidate(runtime),
       defaultTtlMs: options.sessionTtlMs ?? DEFAULT_TTL_MS,
-      homeOf: (election) => homeOf(election, this.#pin.partitionCount),
+      homeOf: homeOfName,
       closing,
       resignations: new Set(),
     };

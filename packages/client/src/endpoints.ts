@@ -4,26 +4,27 @@
  *
  * The order is drawn per client, so that a crowd of clients spreads; a node that failed goes to the
  * end of it. Waits grow and are drawn whole from their range, so that a crowd does not come back at
- * the same instant.
+ * the same instant. To what the user gave come the members that the cluster has named, after them:
+ * one that cannot be reached from here costs a try, and only when all that was given has failed.
  */
 
 import { assert, type Prng } from "@conclave/base";
+import type { Addresses } from "./channel.ts";
+import { withoutSlash } from "./topology.ts";
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
-export class Endpoints {
-  readonly #order: string[];
+export class Endpoints implements Addresses {
+  readonly #given: ReadonlySet<string>;
+  #order: string[];
   readonly #prng: Prng;
 
   constructor(endpoints: readonly string[], prng: Prng) {
     assert(endpoints.length > 0, "there is an endpoint to try");
     this.#prng = prng;
-    this.#order = [...endpoints];
-    for (let i = this.#order.length - 1; i > 0; i--) {
-      const j = prng.below(i + 1);
-      [this.#order[i], this.#order[j]] = [this.#order[j]!, this.#order[i]!];
-    }
+    this.#order = this.#shuffled([...new Set(endpoints.map(withoutSlash))]);
+    this.#given = new Set(this.#order);
   }
 
   get count(): number {
@@ -32,6 +33,12 @@ export class Endpoints {
 
   first(): string {
     return this.#order[0]!;
+  }
+
+  /** The members as the cluster names them now; those that it has named before are forgotten. */
+  learn(members: readonly string[]): void {
+    const kept = this.#order.filter((url) => this.#given.has(url) || members.includes(url));
+    this.#order = [...kept, ...this.#shuffled(members.filter((url) => !kept.includes(url)))];
   }
 
   /** Puts the node behind the others, for all channels of the client. */
@@ -47,5 +54,14 @@ export class Endpoints {
     const rounds = Math.floor((failures - 1) / this.#order.length);
     const rangeMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(rounds, 10));
     return 1 + this.#prng.below(rangeMs);
+  }
+
+  #shuffled(urls: readonly string[]): string[] {
+    const order = [...urls];
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = this.#prng.below(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
   }
 }

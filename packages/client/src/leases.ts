@@ -8,6 +8,7 @@
 
 import { assert } from "@conclave/base";
 import { type BeliefClock, type Deadline, type Instant, marginMs, remainingOf } from "./belief.ts";
+import { Carriers } from "./carriers.ts";
 
 export interface LeaseTimes {
   readonly ttlMs: number;
@@ -21,7 +22,7 @@ interface Lease {
   readonly number: bigint;
 }
 
-/** Lowers every deadline, after a connection ended without a goodbye, until a later renewal. */
+/** Lowers a deadline, after an attachment ended without a goodbye, until a later renewal. */
 interface Cap {
   readonly deadline: Deadline;
   /** The first renewal whose confirmation lifts it. */
@@ -33,6 +34,7 @@ export class Leases {
   readonly #times: LeaseTimes;
   readonly #leases = new Map<number, Lease>();
   readonly #caps = new Map<number, Cap>();
+  readonly #carriers = new Carriers();
   readonly #sent = new Map<bigint, Instant>();
   #lastNumber = 0n;
 
@@ -46,9 +48,10 @@ export class Leases {
     return this.#lastNumber + 1n;
   }
 
-  /** Numbers a renewal that is being sent at this instant. */
-  send(): bigint {
+  /** Numbers a renewal of these partitions that is being sent at this instant. */
+  send(partitions: readonly number[], through: object): bigint {
     this.#lastNumber += 1n;
+    for (const partition of partitions) this.#carriers.sent(partition, through);
     const now = this.#clock.now();
     for (const [number, at] of this.#sent) {
       if (this.#clock.elapsedMs(at, now) < this.#times.ttlMs) break;
@@ -58,9 +61,15 @@ export class Leases {
     return this.#lastNumber;
   }
 
+  /** A renewal that was sent through this attachment has been answered, whatever the answer. */
+  answered(partition: number, through: object): void {
+    this.#carriers.answered(partition, through, this.nextNumber);
+  }
+
   /** The partition confirmed the renewal of this number: credits the sending of exactly that one. */
-  confirm(partition: number, number: bigint): void {
+  confirm(partition: number, number: bigint, through: object): void {
     assert(number <= this.#lastNumber, "C2: only what was sent is credited");
+    this.#carriers.confirmed(partition, through, number);
     const cap = this.#caps.get(partition);
     if (cap !== undefined && number >= cap.liftedBy) this.#caps.delete(partition);
     // One that is no longer remembered was sent more than a TTL ago: there is nothing to credit.
@@ -69,21 +78,27 @@ export class Leases {
   }
 
   /** A command registered the session there: credits the first sending of that command. */
-  register(partition: number, sentAt: Instant): void {
+  register(partition: number, sentAt: Instant, through: object): void {
+    this.#carriers.registered(partition, through, this.nextNumber);
     this.#raise(partition, sentAt, 0n);
   }
 
   end(partition: number): void {
     this.#leases.delete(partition);
     this.#caps.delete(partition);
+    this.#carriers.forget(partition);
   }
 
-  /** The connection ended without the server's goodbye: with grace on, it may count from now. */
-  disconnect(): void {
+  /**
+   * The attachment ended. Without the server's goodbye, and with grace on, the grace may count from
+   * now wherever the server may have heard of the session through it last.
+   */
+  ended(attachment: object, isGoodbye: boolean): void {
     const { graceMs, ttlMs } = this.#times;
-    if (graceMs === 0) return;
+    const partitions = this.#carriers.ended(attachment);
+    if (graceMs === 0 || isGoodbye) return;
     const deadline = { since: this.#clock.now(), lifeMs: graceMs - marginMs(ttlMs) };
-    for (const partition of this.#leases.keys()) {
+    for (const partition of partitions) {
       this.#caps.set(partition, { deadline, liftedBy: this.nextNumber });
     }
   }

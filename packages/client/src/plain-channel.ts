@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The channel without a session: readings, operators' commands and watches.
+ * What is said without a session: readings, operators' commands and watches.
  *
- * Nobody needs a session to observe, and no candidacy hangs on this stream: that it ends costs
- * nothing but a repetition.
+ * Nobody needs a session to observe, and no candidacy hangs on these streams: that one ends costs
+ * nothing but a repetition. Questions go to the leader of their partition, watches to any one node,
+ * each of which serves them from what it has applied.
  */
 
 import { create } from "@bufbuild/protobuf";
@@ -18,9 +19,16 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from "@conclave/api";
+import {
+  ANYWHERE,
+  Attachments,
+  type AttachmentsContext,
+  type AttachmentsOwner,
+} from "./attachments.ts";
 import { type BeliefClock, createBeliefClock } from "./belief.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
-import { Channel, type ChannelContext } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { ElectionError } from "./error.ts";
 
 export interface WatchListener {
   /** What to ask for, now: called for each new attachment. */
@@ -44,33 +52,46 @@ interface Watch {
 }
 
 const WELCOME_MS = 1_000;
+/** A node that has refused everything for this long is left for another one. */
+const REFUSAL_PATIENCE_MS = 500;
+/** Where no node has contact with a quorum, going round and round would help nobody. */
+const STAY_MS = 2_000;
 
-export class PlainChannel {
+export class PlainChannel implements AttachmentsOwner {
   readonly #calls: Calls;
   readonly #clock: BeliefClock;
-  readonly #channel: Channel;
+  readonly #context: AttachmentsContext;
+  readonly #attachments: Attachments;
   readonly #stateChanged: () => void;
   readonly #watches = new Map<bigint, Watch>();
   #unasked: Watch[] = [];
   #unwatch: bigint[] = [];
   #lastId = 0n;
 
+  #staysUntilMs = 0;
+  /** Where the watches are. */
+  #watchedOver: Channel | undefined;
+
   /** `stateChanged` is called whenever `isAttached` may have changed. */
-  constructor(context: ChannelContext, stateChanged: () => void) {
+  constructor(context: AttachmentsContext, stateChanged: () => void) {
     const { clock, suspendClock } = context.runtime;
+    this.#context = context;
     this.#clock = createBeliefClock(clock, suspendClock);
     this.#stateChanged = stateChanged;
-    this.#channel = new Channel(context, this, WELCOME_MS);
-    this.#calls = new Calls(context.runtime, () => this.#channel.poke());
-    this.#channel.open();
+    this.#attachments = new Attachments(context, this, WELCOME_MS);
+    this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
+    this.#attachments.use(ANYWHERE);
+    this.#attachments.open();
   }
 
   get isAttached(): boolean {
-    return this.#channel.isAttached;
+    return this.#attachments.isAttached;
   }
 
-  ask(command: Command, listener: CallListener): CancelCall {
-    return this.#calls.ask(command, listener);
+  /** `partition`: of the election that is asked about; ANYWHERE where it is none in particular. */
+  ask(partition: number, command: Command, listener: CallListener): CancelCall {
+    this.#attachments.use(partition);
+    return this.#calls.ask(partition, command, listener);
   }
 
   watch(listener: WatchListener): WatchHandle {
@@ -87,51 +108,81 @@ export class PlainChannel {
 
   close(): void {
     this.#calls.close();
-    this.#channel.close();
+    this.#attachments.close();
   }
 
-  // What the channel asks and tells.
+  // What the attachments ask and tell.
 
   hello(): AttachHello {
     return create(AttachHelloSchema, {});
   }
 
   attached(): void {
-    this.#calls.attached();
-    this.#unwatch = [];
-    const watches = [...this.#watches.values()];
-    this.#watches.clear();
-    this.#unasked = [];
-    for (const watch of watches) this.#begin(watch);
     this.#stateChanged();
   }
 
-  received(frame: AttachResponse): void {
-    for (const reply of frame.replies) this.#calls.receive(reply);
+  rerouted(partitions: readonly number[]): void {
+    this.#calls.rerouted();
+    if (partitions.includes(ANYWHERE)) this.#watchOver(this.#attachments.route(ANYWHERE));
+  }
+
+  received(channel: Channel, frame: AttachResponse): void {
+    for (const reply of frame.replies) this.#calls.receive(channel, reply);
+    let isCutOff = false;
     for (const { id, outcome } of frame.watchEvents) {
       const watch = this.#watches.get(id);
       if (watch === undefined) continue;
-      if (outcome.case === "event") watch.listener.event(outcome.value);
+      if (outcome.case === "event") {
+        const { event } = outcome.value;
+        isCutOff ||= event.case === "contact" && !event.value.quorum;
+        watch.listener.event(outcome.value);
+      }
       if (outcome.case === "ended") {
         this.#watches.delete(id);
         watch.listener.ended(outcome.value);
       }
     }
+    if (isCutOff || this.#calls.refusedForMs(channel) >= REFUSAL_PATIENCE_MS) this.#leave(channel);
   }
 
-  detached(): void {
-    for (const { listener } of [...this.#watches.values()]) listener.detached();
+  detached(channel: Channel): void {
+    if (channel === this.#watchedOver) {
+      this.#watchedOver = undefined;
+      for (const { listener } of [...this.#watches.values()]) listener.detached();
+    }
+    this.#calls.lost(channel);
     this.#stateChanged();
   }
 
-  drain(): AttachRequest | undefined {
-    const commands = this.#calls.drain(this.#clock.now());
-    const watches = this.#unasked
-      .splice(0)
-      .map(({ id, listener }) => create(AttachWatchSchema, { id, request: listener.request() }));
-    const unwatch = this.#unwatch.splice(0);
+  drain(channel: Channel): AttachRequest | undefined {
+    const commands = this.#calls.drain(channel, this.#clock.now());
+    const isWatched = channel === this.#watchedOver;
+    const unasked = isWatched ? this.#unasked.splice(0) : [];
+    const watches = unasked.map(({ id, listener }) =>
+      create(AttachWatchSchema, { id, request: listener.request() }),
+    );
+    const unwatch = isWatched ? this.#unwatch.splice(0) : [];
     if (commands.length + watches.length + unwatch.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, watches, unwatch });
+  }
+
+  /** Begins all watches anew, where they resume. */
+  #watchOver(channel: Channel | undefined): void {
+    if (channel === this.#watchedOver) return;
+    this.#watchedOver = channel;
+    const watches = [...this.#watches.values()];
+    this.#watches.clear();
+    this.#unwatch = [];
+    this.#unasked = [];
+    for (const watch of watches) this.#begin(watch);
+  }
+
+  /** What this node has to say is old, or nothing: another one is asked. */
+  #leave(channel: Channel): void {
+    const nowMs = this.#clock.now().monotonicMs;
+    if (this.#context.endpoints.count === 1 || nowMs < this.#staysUntilMs) return;
+    this.#staysUntilMs = nowMs + STAY_MS;
+    channel.restart(new ElectionError("NO_QUORUM", "the node has no contact with a quorum"));
   }
 
   #begin(watch: Watch): void {
@@ -139,7 +190,7 @@ export class PlainChannel {
     watch.id = this.#lastId;
     this.#watches.set(watch.id, watch);
     this.#unasked.push(watch);
-    this.#channel.poke();
+    this.#watchedOver?.poke();
   }
 
   #end(watch: Watch): void {
@@ -147,6 +198,6 @@ export class PlainChannel {
     const isAsked = !this.#unasked.includes(watch);
     this.#unasked = this.#unasked.filter((other) => other !== watch);
     if (isAsked) this.#unwatch.push(watch.id);
-    this.#channel.poke();
+    this.#watchedOver?.poke();
   }
 }

@@ -19,6 +19,7 @@ import {
   PromoteRequestSchema,
   type AdminOptions as WireAdminOptions,
 } from "@conclave/api";
+import { ANYWHERE } from "./attachments.ts";
 import type { Answer, CancelCall, Command, Reply } from "./calls.ts";
 import { checkName, checkUint64 } from "./campaign-options.ts";
 import { createDeferred } from "./deferred.ts";
@@ -41,6 +42,7 @@ export interface RequestContext {
   readonly runtime: Runtime;
   readonly channel: PlainChannel;
   readonly namespace: string;
+  readonly homeOf: (election: string) => number;
   /** Aborted, with CLOSED, when the client is. */
   readonly closing: AbortSignal;
   /** Why the last attempt to connect failed, for who waited in vain. */
@@ -61,7 +63,8 @@ export async function getView(
     election: electionRef(context.namespace, name),
     stale: options.read === "stale",
   });
-  const reply = await request(context, { case: "get", value }, "get", READ_PATIENCE_MS, options);
+  const question = { partition: context.homeOf(name), command: { case: "get", value } } as const;
+  const reply = await request(context, question, "get", READ_PATIENCE_MS, options);
   return present(reply.view);
 }
 
@@ -75,7 +78,8 @@ export async function checkFence(
   const election = electionRef(context.namespace, name);
   const value = create(CheckFenceRequestSchema, { election, term });
   const command: Command = { case: "checkFence", value };
-  return fenceCheckOf(await request(context, command, "checkFence", READ_PATIENCE_MS, options));
+  const question = { partition: context.homeOf(name), command };
+  return fenceCheckOf(await request(context, question, "checkFence", READ_PATIENCE_MS, options));
 }
 
 export async function* listViews(
@@ -94,7 +98,8 @@ export async function* listViews(
       pageToken,
     });
     const command: Command = { case: "list", value };
-    const page = await request(context, command, "list", READ_PATIENCE_MS, options);
+    const question = { partition: ANYWHERE, command };
+    const page = await request(context, question, "list", READ_PATIENCE_MS, options);
     for (const view of page.elections) yield viewOf(view);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
@@ -107,7 +112,8 @@ export function createAdmin(context: RequestContext, name: string): ElectionAdmi
     options: AdminOptions,
   ): Promise<View> => {
     checkName("candidate", command.value.candidate);
-    const reply = await request<C>(context, command, command.case, ADMIN_PATIENCE_MS, options);
+    const question = { partition: context.homeOf(name), command };
+    const reply = await request<C>(context, question, command.case, ADMIN_PATIENCE_MS, options);
     return present(reply.view);
   };
   const fields = (candidate: string, options: AdminOptions): AdminFields => ({
@@ -137,7 +143,9 @@ export function createAdmin(context: RequestContext, name: string): ElectionAdmi
         election,
         options: wireOptions(context, options),
       });
-      await request(context, { case: "delete", value }, "delete", ADMIN_PATIENCE_MS, options);
+      const command: Command = { case: "delete", value };
+      const question = { partition: context.homeOf(name), command };
+      await request(context, question, "delete", ADMIN_PATIENCE_MS, options);
     },
   };
 }
@@ -160,10 +168,15 @@ function wireOptions({ runtime }: RequestContext, options: AdminOptions): WireAd
 
 type ReplyValue<C extends Reply["case"]> = Extract<Reply, { case: C }>["value"];
 
+interface Question {
+  readonly partition: number;
+  readonly command: Command;
+}
+
 /** Asks until answered, refused, aborted or out of patience. */
 async function request<C extends Answer["reply"]["case"]>(
   context: RequestContext,
-  command: Command,
+  { partition, command }: Question,
   kind: C,
   patienceMs: number,
   { signal }: { readonly signal?: AbortSignal },
@@ -171,7 +184,7 @@ async function request<C extends Answer["reply"]["case"]>(
   const { promise, resolve, reject } = createDeferred<ReplyValue<C>>();
   if (context.closing.aborted) throw context.closing.reason;
   let lastRefusal: ElectionError | undefined;
-  const cancel: CancelCall = context.channel.ask(command, {
+  const cancel: CancelCall = context.channel.ask(partition, command, {
     answered: ({ reply }) => {
       if (reply.case === kind) resolve(reply.value as ReplyValue<C>);
       else reject(new ElectionError("INTERNAL", `${kind} was answered with ${reply.case}`));

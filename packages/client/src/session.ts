@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One session: its stream, its renewals, its deadlines, and the candidacies that live in it.
+ * One session: its streams, its renewals, its deadlines, and the candidacies that live in it.
  *
  * It decides what may be believed (semantics A2) and tells the candidacies of a partition when that
  * may have changed. It knows nothing of work, offices or campaigns. Its id is a secret and leaves
@@ -16,7 +16,6 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   type AttachWelcome,
-  type Candidacy as CandidacyMessage,
   type CommandId,
   CommandIdSchema,
   type Lease,
@@ -25,37 +24,38 @@ import {
   RenewalSchema,
 } from "@conclave/api";
 import { assert, type CancelTimer } from "@conclave/base";
+import { Attachments, type AttachmentsContext, type AttachmentsOwner } from "./attachments.ts";
 import type { BeliefClock, Instant } from "./belief.ts";
 import { Business } from "./business.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
-import { Channel, type ChannelContext } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { CommandNumbers } from "./command-numbers.ts";
 import { ElectionError } from "./error.ts";
 import { Leases, type LeaseTimes } from "./leases.ts";
-import { OfficeLedger } from "./office-ledger.ts";
-import { RenewalBeat } from "./renewal-beat.ts";
-import { type SessionMember, SessionMembers } from "./session-members.ts";
-import { factOfPush } from "./wire-values.ts";
+import { RenewalLine } from "./renewal-line.ts";
+import type { SessionMember } from "./session-members.ts";
+import { SessionOffices } from "./session-offices.ts";
 
 type BuildCommand = (id: CommandId) => Command;
 
-/** After this many renewals that no quorum confirmed, another node is tried. */
-const UNCONFIRMED_MAX = 2;
 /** How long a closing session waits for the server to have heard of it. */
 const CLOSE_PATIENCE_MS = 1_000;
+/** A node that does not say a word is given up in time to be one of several, within one TTL. */
+const WELCOME_OF_TTL = 1 / 8;
+const SHORTEST_WELCOME_MS = 100;
 
-export class Session {
+export class Session implements AttachmentsOwner {
   readonly times: LeaseTimes;
   readonly #id: bigint;
-  readonly #context: ChannelContext;
+  readonly #context: AttachmentsContext;
   readonly #clock: BeliefClock;
   readonly #leases: Leases;
   readonly #calls: Calls;
-  readonly #channel: Channel;
-  readonly #beat: RenewalBeat;
+  readonly #attachments: Attachments;
+  /** Of each attachment that stands. */
+  readonly #lines = new Map<Channel, RenewalLine>();
   readonly #numbers = new CommandNumbers();
-  readonly #members = new SessionMembers();
-  readonly #ledgers = new Map<number, OfficeLedger>();
+  readonly #offices: SessionOffices;
   readonly #business = new Business();
   readonly #ended = new Set<number>();
   /** Partitions whose lease held at the last look. */
@@ -63,26 +63,26 @@ export class Session {
   /** When the frame that is being taken in arrived. */
   #frameAt: Instant | undefined;
   #instance = "";
-  #wasAttached = false;
-  #isRenewalDue = false;
   #isClosing = false;
   #isClosed = false;
+  /** Over which the end of the session is told, and whether it has been. */
+  #closingOver: Channel | undefined;
   #hasSentClose = false;
-  #unconfirmed = 0;
   #closed: (() => void) | undefined;
   #cancelJudgement: CancelTimer = () => {};
 
-  constructor(context: ChannelContext, clock: BeliefClock, times: LeaseTimes) {
+  constructor(context: AttachmentsContext, clock: BeliefClock, times: LeaseTimes) {
     this.#context = context;
     this.#clock = clock;
     this.times = times;
     this.#id = context.runtime.drawSessionId();
     assert(this.#id !== 0n, "a session's id is never 0");
     this.#leases = new Leases(clock, times);
-    this.#beat = new RenewalBeat(context.runtime.clock, context.runtime.prng, times.ttlMs, this);
-    this.#channel = new Channel(context, this, times.ttlMs / 3);
-    this.#calls = new Calls(context.runtime, () => this.#channel.poke());
-    this.#channel.open();
+    this.#offices = new SessionOffices((partition) => this.renewNow(partition));
+    const welcomeMs = Math.max(SHORTEST_WELCOME_MS, times.ttlMs * WELCOME_OF_TTL);
+    this.#attachments = new Attachments(context, this, welcomeMs);
+    this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
+    this.#attachments.open();
   }
 
   /** What tells this session's candidates from others of the same name; empty until attached. */
@@ -90,8 +90,9 @@ export class Session {
     return this.#instance;
   }
 
-  get isAttached(): boolean {
-    return this.#channel.isAttached;
+  /** Whether anything can be said to, or heard from, the partition at present. */
+  isAttachedTo(partition: number): boolean {
+    return this.#attachments.route(partition) !== undefined;
   }
 
   hasEndedOn(partition: number): boolean {
@@ -100,41 +101,39 @@ export class Session {
 
   /** Nothing lives here, and nothing can any more where it lived: it may be closed. */
   get isSpent(): boolean {
-    return this.#ended.size > 0 && this.#business.isEmpty && this.#members.isEmpty;
+    return this.#ended.size > 0 && this.#business.isEmpty && this.#offices.isEmpty;
   }
 
   join(member: SessionMember): void {
-    this.#members.join(member);
+    this.#offices.join(member);
   }
 
   leave(member: SessionMember): void {
-    if (this.#members.leave(member)) this.#ledger(member.partition).forget(member);
+    this.#offices.leave(member);
   }
 
   /** A numbered command: applied once, however often it has to be sent. */
   command(partition: number, build: BuildCommand, listener: CallListener): void {
-    // Renewed from the first: a stream that swallows the answer is then noticed by the renewals.
     this.#business.asked(partition);
-    this.#beat.start();
+    this.#attachments.use(partition);
+    // Renewed from the first: a stream that swallows the answer is then noticed by the renewals.
+    this.#lineOf(partition)?.start();
     this.#numbers.issue(partition, (number) => this.#ask(partition, number, build, listener));
   }
 
   /** A question that changes nothing. */
-  ask(command: Command, listener: CallListener): CancelCall {
-    return this.#calls.ask(command, listener);
+  ask(partition: number, command: Command, listener: CallListener): CancelCall {
+    return this.#calls.ask(partition, command, listener);
   }
 
   /** A reading has told the member's state, as of this revision. */
   hasRead(member: SessionMember, asOfRevision: bigint): void {
-    const ledger = this.#ledger(member.partition);
-    const wasSuspended = ledger.isSuspended;
-    ledger.read(member, asOfRevision);
-    if (wasSuspended && !ledger.isSuspended) this.#reviewAll(member.partition);
+    this.#offices.hasRead(member, asOfRevision);
   }
 
   /** The reading was refused: it is begun again when an acknowledgement leaves a doubt. */
   hasNotRead(member: SessionMember): void {
-    this.#ledger(member.partition).failRead(member);
+    this.#offices.hasNotRead(member);
   }
 
   remainingMs(partition: number): number {
@@ -151,15 +150,14 @@ export class Session {
 
   /** Whether office there may be believed in while the lease lasts. */
   isConfirmed(partition: number, confirmedBy: bigint): boolean {
-    if (this.#ledgers.get(partition)?.isSuspended === true) return false;
+    if (this.#offices.isSuspended(partition)) return false;
     return confirmedBy === 0n || this.#leases.hasConfirmed(partition, confirmedBy);
   }
 
   /** Renews at the end of this turn; the number is that of a renewal not sent yet. */
   renewNow(partition: number): bigint {
     this.#business.registered(partition, this.#leases.nextNumber);
-    this.#isRenewalDue = true;
-    this.#channel.poke();
+    this.#renewSoon(partition);
     return this.#leases.nextNumber;
   }
 
@@ -170,14 +168,17 @@ export class Session {
     this.#business.ended(partition);
     this.#numbers.end(partition);
     this.#leases.end(partition);
-    for (const member of this.#members.on(partition)) member.sessionEnded();
+    this.#lineOf(partition)?.forget(partition);
+    this.#offices.end(partition);
   }
 
   /** Ends the session on the server, as far as it can be reached, and everything here. */
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    if (this.#channel.isAttached) {
+    const [channel] = this.#lines.keys();
+    if (channel !== undefined) {
+      this.#closingOver = channel;
       await new Promise<void>((resolve) => {
         const { clock } = this.#context.runtime;
         const cancel = clock.setTimer(CLOSE_PATIENCE_MS, resolve);
@@ -185,18 +186,18 @@ export class Session {
           cancel();
           resolve();
         };
-        this.#channel.flush();
+        channel.flush();
       });
     }
     this.#isClosed = true;
-    this.#beat.stop();
+    for (const line of this.#lines.values()) line.stop();
     this.#cancelJudgement();
     this.#calls.close();
-    this.#channel.close();
-    for (const partition of this.#members.partitions) this.endOn(partition);
+    this.#attachments.close();
+    for (const partition of this.#offices.partitions) this.endOn(partition);
   }
 
-  // What the channel asks and tells.
+  // What the attachments ask and tell.
 
   hello(): AttachHello {
     const { ttlMs, graceMs } = this.times;
@@ -211,67 +212,71 @@ export class Session {
     });
   }
 
-  attached(welcome: AttachWelcome): void {
-    this.#instance = welcome.instance;
-    this.#unconfirmed = 0;
-    for (const ledger of this.#ledgers.values()) ledger.attached();
-    // What an earlier attachment may have missed; before the first there was nothing to miss.
-    if (this.#wasAttached)
-      for (const partition of this.#members.partitions) this.#readAll(partition);
-    this.#wasAttached = true;
-    this.#calls.attached();
-    if (!this.#business.isEmpty) this.#isRenewalDue = true;
+  attached(channel: Channel, { instance }: AttachWelcome): void {
+    this.#instance = instance;
+    const { clock, prng } = this.#context.runtime;
+    const line = new RenewalLine(clock, prng, this.times.ttlMs, {
+      renewalDue: () => {
+        this.#judge();
+        channel.poke();
+      },
+      remainingMs: () => this.#shortestMs(channel),
+      unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
+    });
+    this.#lines.set(channel, line);
   }
 
-  received(frame: AttachResponse): void {
+  rerouted(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      for (const line of this.#lines.values()) line.forget(partition);
+      const isAttached = this.isAttachedTo(partition);
+      if (isAttached) this.#offices.rerouted(partition);
+      if (isAttached && this.#business.has(partition)) this.#renewSoon(partition);
+    }
+    this.#calls.rerouted();
+    for (const partition of partitions) this.#offices.review(partition);
+  }
+
+  received(channel: Channel, frame: AttachResponse): void {
     // First of all: what has run out meanwhile is over, whatever the frame brings.
     this.#frameAt = this.#judge();
     try {
-      for (const candidacy of frame.candidacies) this.#pushed(candidacy);
-      for (const reply of frame.replies) this.#calls.receive(reply);
-      if (frame.leases.length > 0) this.#renewed(frame.leases);
+      for (const candidacy of frame.candidacies) {
+        const isRoute = this.#attachments.route(candidacy.partition) === channel;
+        this.#offices.pushed(candidacy, isRoute);
+      }
+      for (const reply of frame.replies) this.#calls.receive(channel, reply);
+      for (const lease of frame.leases) this.#renewed(channel, lease);
     } finally {
       this.#frameAt = undefined;
       this.#judge();
     }
   }
 
-  detached(isGoodbye: boolean): void {
-    this.#beat.answered();
-    if (!isGoodbye) this.#leases.disconnect();
+  detached(channel: Channel, isGoodbye: boolean): void {
+    this.#lines.get(channel)?.stop();
+    this.#lines.delete(channel);
+    this.#leases.ended(channel, isGoodbye);
     this.#judge();
-    for (const partition of this.#members.partitions) this.#reviewAll(partition);
-    this.#closed?.();
+    this.#calls.lost(channel);
+    if (channel === this.#closingOver) this.#closed?.();
   }
 
-  drain(): AttachRequest | undefined {
+  drain(channel: Channel): AttachRequest | undefined {
     if (this.#isClosing) {
-      if (this.#closed === undefined || this.#hasSentClose) return undefined;
+      if (channel !== this.#closingOver || this.#hasSentClose) return undefined;
       this.#hasSentClose = true;
       return create(AttachRequestSchema, { closeSession: true });
     }
-    const commands = this.#calls.drain(this.#clock.now());
-    const renewals = this.#isRenewalDue && !this.#business.isEmpty ? [this.#renew()] : [];
+    const commands = this.#calls.drain(channel, this.#clock.now());
+    const renewals = this.#renewalOver(channel);
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
   }
 
-  // What the beat of renewals tells.
-
-  renewalDue(): void {
-    this.#judge();
-    this.#isRenewalDue = true;
-    this.#channel.poke();
-    this.#beat.rest();
-  }
-
-  unanswered(): void {
-    this.#channel.restart(new ElectionError("TIMEOUT", "a renewal was not answered in time"));
-  }
-
   #ask(partition: number, number: bigint, build: BuildCommand, listener: CallListener): void {
     const id = create(CommandIdSchema, { sessionId: this.#id, number });
-    this.#calls.ask(build(id), {
+    this.#calls.ask(partition, build(id), {
       // Anew each time: what was answered meanwhile need not be kept for it.
       sending: () => {
         id.acknowledged = this.#numbers.acknowledged(partition);
@@ -283,7 +288,9 @@ export class Session {
           this.#business.registered(partition, this.#leases.nextNumber);
           const { registered, replayed } = value.result;
           // Given again, it would credit a sending that the registration came long before.
-          if (registered && !replayed) this.#leases.register(partition, answer.firstSentAt);
+          if (registered && !replayed) {
+            this.#leases.register(partition, answer.firstSentAt, answer.channel);
+          }
         }
         listener.answered(answer);
       },
@@ -294,78 +301,75 @@ export class Session {
     });
   }
 
-  #renew(): Renewal {
-    this.#isRenewalDue = false;
-    this.#beat.sent();
-    const number = this.#leases.send();
-    return create(RenewalSchema, { number, partitions: this.#business.partitions });
+  #lineOf(partition: number): RenewalLine | undefined {
+    const channel = this.#attachments.route(partition);
+    return channel === undefined ? undefined : this.#lines.get(channel);
   }
 
-  #renewed(leases: readonly Lease[]): void {
-    this.#beat.answered();
-    let isConfirmed = false;
-    for (const { partition, status, number, officeRevision } of leases) {
-      switch (status) {
-        case LeaseStatus.CONFIRMED:
-          isConfirmed = true;
-          this.#leases.confirm(partition, number);
-          this.#acknowledged(partition, officeRevision);
-          break;
-        case LeaseStatus.ENDED:
-          this.endOn(partition);
-          break;
-        case LeaseStatus.NOT_REGISTERED:
-          if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
-          break;
-        default:
-          this.#beat.hurry();
-      }
+  #renewSoon(partition: number): void {
+    this.#lineOf(partition)?.due();
+    this.#attachments.route(partition)?.poke();
+  }
+
+  #partitionsOver(channel: Channel): number[] {
+    const isOver = (partition: number): boolean => this.#attachments.route(partition) === channel;
+    return this.#business.partitions.filter(isOver);
+  }
+
+  #renewalOver(channel: Channel): Renewal[] {
+    const line = this.#lines.get(channel);
+    if (line?.isDue !== true) return [];
+    const partitions = this.#partitionsOver(channel);
+    if (partitions.length === 0) return [];
+    line.sent(partitions);
+    const number = this.#leases.send(partitions, channel);
+    return [create(RenewalSchema, { number, partitions })];
+  }
+
+  #renewed(channel: Channel, { partition, status, number, officeRevision }: Lease): void {
+    const line = this.#lines.get(channel);
+    this.#leases.answered(partition, channel);
+    if (status === LeaseStatus.CONFIRMED) {
+      line?.confirmed(partition);
+      this.#leases.confirm(partition, number, channel);
+      this.#offices.acknowledged(partition, officeRevision);
+    } else if (status === LeaseStatus.ENDED) {
+      line?.forget(partition);
+      this.endOn(partition);
+    } else if (status === LeaseStatus.NOT_REGISTERED) {
+      line?.forget(partition);
+      if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
+    } else if (this.#attachments.route(partition) === channel) {
+      line?.notConfirmed(partition);
     }
-    this.#unconfirmed = isConfirmed ? 0 : this.#unconfirmed + 1;
-    if (this.#unconfirmed >= UNCONFIRMED_MAX && this.#context.endpoints.count > 1) {
-      this.#channel.restart(new ElectionError("NO_QUORUM", "no quorum confirms the renewals"));
+  }
+
+  /** Partitions that this attachment does not serve go over another one; a mute one is given up. */
+  #unserved(channel: Channel, partitions: readonly number[], isMute: boolean): void {
+    if (isMute) {
+      channel.restart(new ElectionError("TIMEOUT", "a renewal was not answered in time"));
+      return;
+    }
+    const isStuck = partitions.some((p) => !this.#attachments.avoid(p, channel));
+    const line = this.#lines.get(channel);
+    const isServed = (p: number): boolean =>
+      !partitions.includes(p) && line?.isTroubled(p) === false;
+    // With grace on, the end of an attachment is felt by all that it carries.
+    const servesOthers = this.#partitionsOver(channel).some(isServed);
+    if (isStuck && !servesOthers && this.#context.endpoints.count > 1) {
+      channel.restart(new ElectionError("NO_QUORUM", "no quorum confirms the renewals"));
     }
   }
 
-  #acknowledged(partition: number, officeRevision: bigint): void {
-    const ledger = this.#ledger(partition);
-    ledger.acknowledge(officeRevision);
-    // The push is probably on its way; asking costs little and ends the doubt in any case.
-    if (ledger.isSuspended && !ledger.isReadUnderWay) this.#readAll(partition);
-    this.#reviewAll(partition);
-  }
-
-  #pushed(candidacy: CandidacyMessage): void {
-    const { partition, revision } = candidacy;
-    const ledger = this.#ledger(partition);
-    const key = `${candidacy.election?.name ?? ""}\n${candidacy.candidate}`;
-    const member = this.#members.find(partition, key);
-    const fact = factOfPush(candidacy);
-    // During a reading this may be a picture taken by a replica that lags: let a renewal confirm it.
-    const isFresh = !ledger.isReading || fact.place !== "leading";
-    if (member !== undefined) member.told(fact, isFresh ? 0n : this.renewNow(partition));
-    const wasSuspended = ledger.isSuspended;
-    ledger.push(revision);
-    if (wasSuspended && !ledger.isSuspended) this.#reviewAll(partition);
-  }
-
-  #readAll(partition: number): void {
-    const members = this.#members.on(partition);
-    this.#ledger(partition).beginReading(members);
-    for (const member of members) member.read();
-  }
-
-  #ledger(partition: number): OfficeLedger {
-    let ledger = this.#ledgers.get(partition);
-    if (ledger === undefined) {
-      ledger = new OfficeLedger();
-      this.#ledgers.set(partition, ledger);
+  /** The shortest lease that hangs on an attachment, of those that still run. */
+  #shortestMs(channel: Channel): number {
+    let shortestMs = this.times.ttlMs;
+    const now = this.#clock.now();
+    for (const partition of this.#partitionsOver(channel)) {
+      const remainingMs = this.#leases.remainingMs(partition, now);
+      if (remainingMs > 0) shortestMs = Math.min(shortestMs, remainingMs);
     }
-    return ledger;
-  }
-
-  #reviewAll(partition: number): void {
-    for (const member of this.#members.on(partition)) member.review();
+    return shortestMs;
   }
 
   /**
@@ -375,14 +379,14 @@ export class Session {
     this.#cancelJudgement();
     const now = this.#clock.now();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const partition of this.#members.partitions) {
+    for (const partition of this.#offices.partitions) {
       const remainingMs = this.#leases.remainingMs(partition, now);
       const isAlive = remainingMs > 0;
       if (isAlive) nextMs = Math.min(nextMs, remainingMs);
       if (isAlive === this.#alive.has(partition)) continue;
       if (isAlive) this.#alive.add(partition);
       else this.#alive.delete(partition);
-      this.#reviewAll(partition);
+      this.#offices.review(partition);
     }
     if (nextMs !== Number.POSITIVE_INFINITY && !this.#isClosed) {
       this.#cancelJudgement = this.#context.runtime.clock.setTimer(nextMs, () => this.#judge());

@@ -4,17 +4,17 @@
  * on which an earlier one has ended, since leaderships elsewhere live on in the earlier (semantics A2).
  */
 
+import type { AttachmentsContext } from "./attachments.ts";
 import { type BeliefClock, createBeliefClock } from "./belief.ts";
-import type { ChannelContext } from "./channel.ts";
 import type { LeaseTimes } from "./leases.ts";
 import { Session } from "./session.ts";
 
 export class Sessions {
-  readonly #context: ChannelContext;
+  readonly #context: AttachmentsContext;
   readonly #clock: BeliefClock;
   readonly #open = new Set<Session>();
 
-  constructor(context: ChannelContext) {
+  constructor(context: AttachmentsContext) {
     this.#context = context;
     this.#clock = createBeliefClock(context.runtime.clock, context.runtime.suspendClock);
   }
