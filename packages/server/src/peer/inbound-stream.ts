@@ -228,3 +228,8 @@ function messagesOf(request: ExchangeRequest): readonly GroupMessage[] | Malform
 function emptyResponse(): ExchangeResponse {
   return { $typeName: "conclave.peer.v1.ExchangeResponse", answers: [], pong: 0n };
 }
+
+/** The whole answer to a stream that nobody here can take. */
+export async function* refusingStream(refusal: PeerRefusal): AsyncGenerator<ExchangeResponse> {
+  yield { ...emptyResponse(), refusal: refusalMessageOf(refusal) };
+}

@@ -47,6 +47,7 @@ export class OutboundStream {
       this.#handle(response);
     }
     failed("it ended the stream");
+    await release(iterator);
   }
 
   /** There is something to take. */
@@ -86,6 +87,15 @@ export class OutboundStream {
     this.#flag.raise();
     this.#controller.abort();
     this.#owner.ended(end);
+  }
+}
+
+/** The platform may hold a connection until its reader says that it goes. */
+async function release(iterator: AsyncIterator<ExchangeResponse>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // It is over already, which was told.
   }
 }
 
