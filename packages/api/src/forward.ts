@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a node asks of a partition's leader for its clients, conclave.peer.v1; between nodes only. A
+ * What a node asks of others for its clients and its operators, conclave.peer.v1; between nodes only. A
  * list of names and nothing else.
  */
 
@@ -15,3 +15,7 @@ export {
   RenewalAnswer_Status as RenewalAnswerStatus,
   type SubmissionAnswer,
 } from "./gen/conclave/peer/v1/forward_pb.ts";
+export {
+  OperationRequestSchema,
+  OperationResponseSchema,
+} from "./gen/conclave/peer/v1/operation_pb.ts";

@@ -181,7 +181,7 @@ export const SPEC_RIGHTS: readonly SpecRights[] = [
 /** A zone that sees a package only through some of its doors: not all of a wire is its business. */
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   "fsm>api": ["@conclave/api/s1", "@conclave/api/log"],
-  "server/replica>api": ["@conclave/api/s1", "@conclave/api/log"],
+  "server/replica>api": ["@conclave/api/s1", "@conclave/api/log", "@conclave/api/forward"],
   "server/peer>api": ["@conclave/api/peer"],
 };
 

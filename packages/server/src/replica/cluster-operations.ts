@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Takes an operator's request on any node and sees to it that the right node does it: one hop, as
+ * long as it is sure that nothing was done another try.
+ */
+
+import type { Clock } from "@conclave/base";
+import type { ClusterChanges } from "./cluster-changes.ts";
+import {
+  decodeOperation,
+  decodeOutcome,
+  encodeOperation,
+  encodeOutcome,
+  type Operation,
+  type OperationOutcome,
+} from "./cluster-operation.ts";
+import type { ElectionNode } from "./election-node.ts";
+import type { PeerCalls } from "./peer-calls.ts";
+
+export interface ClusterOperationsOptions {
+  readonly node: Pick<ElectionNode, "cluster" | "leaders" | "members">;
+  readonly changes: Pick<ClusterChanges, "perform">;
+  readonly calls: PeerCalls;
+  readonly clock: Clock;
+}
+
+/** How long to wait for a leader before looking again. */
+const LOOK_MS = 50;
+
+export class ClusterOperations {
+  readonly #options: ClusterOperationsOptions;
+
+  /** Serves the operations of other nodes from now on. */
+  constructor(options: ClusterOperationsOptions) {
+    this.#options = options;
+    options.calls.serve(async (_from, request, { giveUpAtMs }) => {
+      const operation = decodeOperation(request);
+      if (operation === undefined) return encodeOutcome({ kind: "unknown" });
+      return encodeOutcome(await options.changes.perform(operation, giveUpAtMs));
+    });
+  }
+
+  /** Changes the list of members: on the leader of partition 1, wherever that is. */
+  async changeMembers(
+    operation: Extract<Operation, { kind: "add-member" | "remove-member" | "join" }>,
+    giveUpAtMs: number,
+  ): Promise<OperationOutcome> {
+    for (;;) {
+      const leader = this.#leaderOf(1);
+      const outcome =
+        leader === undefined ? NO_LEADER : await this.#ask(leader, operation, giveUpAtMs);
+      const isToWait = outcome.kind === "refused" && outcome.reason === "no_leader";
+      if (!isToWait || this.#isLate(giveUpAtMs)) return outcome;
+      await this.#sleep();
+    }
+  }
+
+  /**
+   * Asks the leaders of these partitions to hand over to `toNode`, and that node to keep them.
+   *
+   * @returns the partitions that it leads in the end, or that it is no member
+   */
+  async transfer(
+    partitions: readonly number[],
+    toNode: number,
+    giveUpAtMs: number,
+  ): Promise<readonly number[] | "no_such_member"> {
+    const { members, leaders } = this.#options.node;
+    if (!members().some(({ node }) => node === toNode)) return "no_such_member";
+    await this.#ask(toNode, { kind: "hold", partitions }, giveUpAtMs);
+    const byLeader = new Map<number, number[]>();
+    for (const { partition, node } of leaders()) {
+      if (!partitions.includes(partition) || node === toNode) continue;
+      byLeader.set(node, [...(byLeader.get(node) ?? []), partition]);
+    }
+    await Promise.all(
+      [...byLeader].map(([leader, led]) =>
+        this.#ask(leader, { kind: "transfer", partitions: led, toNode }, giveUpAtMs),
+      ),
+    );
+    const isThere = (partition: number): boolean => this.#leaderOf(partition) === toNode;
+    // This node hears of the new leaders by their first heartbeat.
+    while (!partitions.every(isThere) && !this.#isLate(giveUpAtMs)) await this.#sleep();
+    return partitions.filter(isThere);
+  }
+
+  async #ask(node: number, operation: Operation, giveUpAtMs: number): Promise<OperationOutcome> {
+    const { changes, calls } = this.#options;
+    if (node === this.#options.node.cluster.node) return changes.perform(operation, giveUpAtMs);
+    const answer = await calls.call(node, encodeOperation(operation), { giveUpAtMs });
+    if (answer.kind === "answered") return decodeOutcome(answer.answer);
+    const isLost = answer.kind === "unreachable" && !answer.isSent;
+    return isLost ? NO_LEADER : { kind: "unknown" };
+  }
+
+  #leaderOf(partition: number): number | undefined {
+    return this.#options.node.leaders().find((leader) => leader.partition === partition)?.node;
+  }
+
+  #isLate(giveUpAtMs: number): boolean {
+    return this.#options.clock.monotonicMs() + LOOK_MS >= giveUpAtMs;
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimer(LOOK_MS, resolve);
+    });
+  }
+}
+
+const NO_LEADER: OperationOutcome = { kind: "refused", reason: "no_leader" };
