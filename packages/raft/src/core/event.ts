@@ -77,4 +77,6 @@ export type RaftEvent =
   /** The host could not read what it was to send: it was compacted meanwhile. */
   | { readonly kind: "entries-unavailable"; readonly to: ReplicaId }
   /** The snapshot whose chunks were written is durable and the state machine restored from it. */
-  | { readonly kind: "snapshot-installed"; readonly snapshotIndex: number };
+  | { readonly kind: "snapshot-installed"; readonly snapshotIndex: number }
+  /** The chunks that were written are no snapshot, or could not be kept: they are asked for anew. */
+  | { readonly kind: "snapshot-refused" };

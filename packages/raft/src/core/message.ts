@@ -71,6 +71,11 @@ export type RaftMessage =
   /** The leader wants the receiver to lead (thesis 3.10). */
   | { readonly kind: "timeout-now"; readonly raftTerm: number };
 
+export type MessageOf<Kind extends RaftMessage["kind"]> = Extract<
+  RaftMessage,
+  { readonly kind: Kind }
+>;
+
 /** A message as the algorithm gives it to the host. */
 export type OutgoingMessage =
   | Exclude<RaftMessage, { readonly kind: "append-entries" | "install-snapshot" }>

@@ -1,36 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Proposals: a leader appends them to its log or refuses them with a reason; it drops none. */
 
-import { assert } from "@conclave/base";
-import type { LogEntry } from "../log/entry.ts";
-import type { Effect } from "./effect.ts";
 import type { Proposal, ProposalRefusal } from "./event.ts";
-import type { RaftState } from "./state.ts";
+import { appendAsLeader } from "./leader-log.ts";
+import type { Output } from "./output.ts";
+import { replicateToAll } from "./sending.ts";
+import { type RaftState, uncommittedBytes } from "./state.ts";
 
-export function propose(state: RaftState, proposals: readonly Proposal[]): readonly Effect[] {
-  const effects: Effect[] = [];
-  const entries: LogEntry[] = [];
-  const { raftTerm } = state;
+export function propose(state: RaftState, out: Output, proposals: readonly Proposal[]): void {
   for (const { proposal, bytes, raftTerm: expected } of proposals) {
     const reason = refusalOf(state, bytes, expected);
-    if (reason !== undefined) {
-      effects.push({ kind: "refused", proposal, reason });
-      continue;
+    if (reason === undefined) {
+      const index = appendAsLeader(state, out, "proposal", bytes);
+      out.effects.push({ kind: "proposed", proposal, index });
+    } else {
+      out.effects.push({ kind: "refused", proposal, reason });
     }
-    const lastIndex = state.log.last.index;
-    const index = state.log.append(raftTerm);
-    assert(index === lastIndex + 1, "R2: a leader only appends to its log");
-    state.uncommittedSizes.push(bytes.length);
-    state.uncommittedBytes += bytes.length;
-    entries.push({ index, raftTerm, type: "proposal", bytes });
-    effects.push({ kind: "proposed", proposal, index });
   }
-  const last = entries.at(-1);
-  if (last !== undefined) {
-    const thenStep = [{ kind: "entries-persisted", index: last.index, truncations: 0 }] as const;
-    effects.push({ kind: "persist", hardState: undefined, entries, thenStep, thenSend: [] });
-  }
-  return effects;
+  if (state.role.kind === "leader") replicateToAll(state, state.role, out);
 }
 
 function refusalOf(
@@ -38,14 +25,16 @@ function refusalOf(
   bytes: Uint8Array,
   expectedRaftTerm: number | undefined,
 ): ProposalRefusal | undefined {
-  // Until it is announced the leader's state machine lags behind what earlier leaders committed.
-  if (state.role !== "leader" || !state.isAnnounced) return "not-leader";
-  const isTermChanged = expectedRaftTerm !== undefined && expectedRaftTerm !== state.raftTerm;
-  if (isTermChanged) return "raft-term-changed";
+  const { role, raftTerm, log, commitIndex } = state;
+  // Until it is announced the leader's state machine lags behind what earlier leaders committed; and
+  // a successor could never catch up with a leader that goes on taking proposals.
+  const isTaking = role.kind === "leader" && role.isAnnounced && role.transfer === undefined;
+  if (!isTaking) return "not-leader";
+  if (expectedRaftTerm !== undefined && expectedRaftTerm !== raftTerm) return "raft-term-changed";
   const { uncommittedBytesMax, uncommittedEntriesMax } = state.config;
-  if (state.uncommittedSizes.length >= uncommittedEntriesMax) return "overloaded";
+  if (log.last.index - commitIndex >= uncommittedEntriesMax) return "overloaded";
   // One entry is always let in, or one above the bound could never be proposed.
-  const isFirst = state.uncommittedBytes === 0;
-  const isTooMuch = state.uncommittedBytes + bytes.length > uncommittedBytesMax;
-  return isTooMuch && !isFirst ? "overloaded" : undefined;
+  const uncommitted = uncommittedBytes(state);
+  const isTooMuch = uncommitted + bytes.length > uncommittedBytesMax;
+  return isTooMuch && uncommitted > 0 ? "overloaded" : undefined;
 }

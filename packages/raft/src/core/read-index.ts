@@ -2,30 +2,71 @@
 /**
  * ReadIndex (Raft section 8, thesis 6.4): which index a linearizable read must wait for.
  *
- * With one voter the round is complete as soon as it begins. The heartbeats of a round, and the
- * count of their answers by joint quorum, grow here.
+ * All reads of one event share a round. A heartbeat bears the number of the newest round, so that
+ * one answer counts for all rounds before it and a lost one costs a heartbeat at most.
  */
 
 import { assert } from "@conclave/base";
-import type { Effect } from "./effect.ts";
-import { type RaftState, WAITING_READS_MAX } from "./state.ts";
+import { jointIndex } from "../quorum/joint.ts";
+import { WAITING_READS_MAX } from "./config.ts";
+import type { Output } from "./output.ts";
+import { sendRound } from "./sending.ts";
+import type { Leadership, RaftState } from "./state.ts";
 
-export function confirm(state: RaftState, read: number): readonly Effect[] {
-  if (state.role !== "leader") return [{ kind: "not-confirmed", read, reason: "not-leader" }];
-  if (state.waitingReads.length >= WAITING_READS_MAX) {
-    return [{ kind: "not-confirmed", read, reason: "overloaded" }];
+export function confirm(state: RaftState, out: Output, reads: readonly number[]): void {
+  const { role } = state;
+  if (role.kind !== "leader") {
+    refuse(out, reads, "not-leader");
+    return;
   }
-  state.waitingReads.push(read);
-  return releaseReads(state);
+  const open = role.openRounds.reduce((count, round) => count + round.reads.length, 0);
+  const room = Math.max(0, WAITING_READS_MAX - open - role.waitingReads.length);
+  refuse(out, reads.slice(room), "overloaded");
+  const taken = reads.slice(0, room);
+  // Before that it does not know what earlier leaders have committed.
+  const hasCommitted = state.commitIndex >= role.termStartIndex;
+  if (hasCommitted) beginRound(state, role, out, taken);
+  else role.waitingReads.push(...taken);
 }
 
-/** Answers the reads once the leader knows which entries are committed: when one of its own is. */
-export function releaseReads(state: RaftState): readonly Effect[] {
-  const hasCommitted = state.termStartIndex > 0 && state.commitIndex >= state.termStartIndex;
-  if (!hasCommitted) return [];
-  const { commitIndex: index, raftTerm } = state;
-  assert(state.log.raftTermAt(index) === raftTerm, "R8: a read waits for an own entry's commit");
-  const reads = state.waitingReads;
-  state.waitingReads = [];
-  return reads.map((read) => ({ kind: "confirmed", read, index, raftTerm }));
+/** The leader knows now which entries are committed: one of its own is. */
+export function beginWaitingReads(state: RaftState, leadership: Leadership, out: Output): void {
+  const reads = leadership.waitingReads;
+  leadership.waitingReads = [];
+  beginRound(state, leadership, out, reads);
+}
+
+/** Answers the rounds that a majority of the voters, of old and new ones each, has answered. */
+export function releaseReads(state: RaftState, leadership: Leadership, out: Output): void {
+  const { raftTerm, config, configurations } = state;
+  const { openRounds, progress } = leadership;
+  const answered = jointIndex(configurations.inUse.configuration, (voter) =>
+    voter === config.replica ? leadership.round : (progress.get(voter)?.answeredRound ?? 0),
+  );
+  for (let round = openRounds[0]; round !== undefined; round = openRounds[0]) {
+    if (round.round > answered) return;
+    openRounds.shift();
+    for (const read of round.reads) {
+      out.effects.push({ kind: "confirmed", read, index: round.index, raftTerm });
+    }
+  }
+}
+
+function beginRound(
+  state: RaftState,
+  leadership: Leadership,
+  out: Output,
+  reads: readonly number[],
+): void {
+  if (reads.length === 0) return;
+  const { commitIndex: index, raftTerm, log } = state;
+  assert(log.raftTermAt(index) === raftTerm, "R8: a read waits for an own entry's commit");
+  leadership.round += 1;
+  leadership.openRounds.push({ round: leadership.round, index, reads });
+  sendRound(state, leadership, out);
+  releaseReads(state, leadership, out);
+}
+
+function refuse(out: Output, reads: readonly number[], reason: "not-leader" | "overloaded"): void {
+  for (const read of reads) out.effects.push({ kind: "not-confirmed", read, reason });
 }

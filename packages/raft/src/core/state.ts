@@ -8,45 +8,96 @@
 
 import { assert, type Prng } from "@conclave/base";
 import type { ReplicaId } from "../ids.ts";
-import type { Configuration } from "../log/configuration.ts";
+import { type Configuration, membersOf } from "../log/configuration.ts";
+import { Configurations } from "../log/configurations.ts";
 import type { HardState } from "../log/entry.ts";
 import { LogTerms } from "../log/log-terms.ts";
-import type { Voters } from "../quorum/joint.ts";
+import type { SnapshotInfo } from "../log/snapshot-info.ts";
+import type { CoreConfig } from "./config.ts";
+import type { MemberRole } from "./effect.ts";
+import type { Progress } from "./progress.ts";
 
-export interface CoreConfig {
-  readonly replica: ReplicaId;
-  /** An election timeout is drawn from this range of ticks, both ends included (section 5.2). */
-  readonly electionTicks: { readonly min: number; readonly max: number };
-  /** Ticks between two heartbeats of a leader. */
-  readonly heartbeatTicks: number;
-  /** Proposals above these bounds are refused, so that a slow disk cannot fill the memory. */
-  readonly uncommittedBytesMax: number;
-  readonly uncommittedEntriesMax: number;
-}
-
-/** Reads that wait for a new leader's first commit; more are refused. */
-export const WAITING_READS_MAX = 16_384;
+export type { CoreConfig } from "./config.ts";
 
 export interface RaftState {
   readonly config: CoreConfig;
   readonly prng: Prng;
-  readonly voters: Voters;
   raftTerm: number;
   votedFor: ReplicaId | undefined;
-  role: "follower" | "candidate" | "leader";
+  role: Follower | Candidate | Leadership;
   readonly log: LogTerms;
-  /** Of each voter: the last entry known to be durable there. A leader counts itself by its own sync. */
-  readonly matchIndex: Map<ReplicaId, number>;
+  configurations: Configurations;
   commitIndex: number;
+  /** Up to here the host has been told to apply. */
+  applyTo: number;
   lastApplied: number;
-  /** Bytes of each entry behind commitIndex, oldest first; no-ops count as 0. */
-  readonly uncommittedSizes: number[];
-  uncommittedBytes: number;
-  /** Of a leader: the index of its own no-op. 0 otherwise. */
-  termStartIndex: number;
+  /** The last entry that the own disk is known to hold. */
+  durableIndex: number;
+  /** How often entries have been taken away from the log's end. */
+  truncations: number;
+  /** The newest durable one. The log may begin before it. */
+  snapshot: SnapshotInfo;
+  incoming: IncomingSnapshot | undefined;
+  /** Ticks since a leader was heard, a vote given or an election begun. */
+  electionElapsed: number;
+  electionTimeout: number;
+  /** What the host was told last. */
+  told: Told;
+}
+
+export interface Follower {
+  readonly kind: "follower";
+  readonly leader: ReplicaId | undefined;
+}
+
+export interface Candidate {
+  /** A pre-candidate asks what it would get, and has not raised its raftTerm (thesis 9.6). */
+  readonly kind: "pre-candidate" | "candidate";
+  readonly votes: Map<ReplicaId, boolean>;
+}
+
+export interface Leadership {
+  readonly kind: "leader";
+  /** The index of the leader's own no-op. */
+  readonly termStartIndex: number;
   /** The leadership has been told of: its no-op is applied. */
   isAnnounced: boolean;
+  /** Of every other member. */
+  readonly progress: Map<ReplicaId, Progress>;
+  heartbeatElapsed: number;
+  /** The number of the newest round; 1 before any read. */
+  round: number;
+  /** Reads that came before an entry of this raftTerm had committed. */
   waitingReads: number[];
+  readonly openRounds: OpenRound[];
+  transfer: Transfer | undefined;
+}
+
+/** Reads that are answered when both majorities have answered this round or a later one. */
+export interface OpenRound {
+  readonly round: number;
+  /** The commitIndex when it began. */
+  readonly index: number;
+  readonly reads: readonly number[];
+}
+
+export interface Transfer {
+  readonly to: ReplicaId;
+  elapsedTicks: number;
+}
+
+/** A snapshot that a leader is sending. */
+export interface IncomingSnapshot {
+  readonly from: ReplicaId;
+  readonly raftTerm: number;
+  readonly snapshot: SnapshotInfo;
+  nextOffset: number;
+}
+
+export interface Told {
+  readonly role: MemberRole;
+  readonly configurationIndex: number;
+  readonly isConfigurationCommitted: boolean;
 }
 
 /** What the disk holds of a member when it starts. */
@@ -60,48 +111,46 @@ export interface Recovered {
 
 export interface RecoveredEntry {
   readonly raftTerm: number;
+  /** Its bytes. */
   readonly size: number;
   /** Of an entry of this type. */
   readonly configuration?: Configuration | undefined;
 }
 
-export interface SnapshotInfo {
-  /** 0 where there is none. */
-  readonly index: number;
-  readonly raftTerm: number;
-  /** The size of its file. */
-  readonly bytes: number;
-  /** The one in use at `index`; of a new group the one of its first start. */
-  readonly configuration: Configuration;
-}
-
 export function createState(config: CoreConfig, prng: Prng, recovered: Recovered): RaftState {
   const { min, max } = config.electionTicks;
-  assert(min > 0 && max >= min, "an election timeout has a range");
-  const base = recovered.snapshot;
-  const log = new LogTerms(base);
-  const uncommittedSizes: number[] = [];
-  for (const { raftTerm } of recovered.entries) {
-    log.append(raftTerm);
-    uncommittedSizes.push(0);
+  assert(min > config.heartbeatTicks && max >= min, "an election takes longer than a heartbeat");
+  const { snapshot, hardState } = recovered;
+  const log = new LogTerms(snapshot);
+  const configurations = new Configurations(snapshot);
+  for (const { raftTerm, size, configuration } of recovered.entries) {
+    const index = log.append(raftTerm, size);
+    if (configuration !== undefined) configurations.append(index, configuration);
   }
+  const { raftTerm, votedFor } = hardState;
   const state: RaftState = {
     config,
     prng,
-    voters: recovered.snapshot.configuration,
-    raftTerm: recovered.hardState.raftTerm,
-    votedFor: recovered.hardState.votedFor,
-    role: "follower",
+    raftTerm,
+    votedFor,
+    role: { kind: "follower", leader: undefined },
     log,
-    matchIndex: new Map([[config.replica, log.last.index]]),
+    configurations,
     // Both are volatile: what was committed is found out again by the next leader (section 5.4.2).
-    commitIndex: base.index,
-    lastApplied: base.index,
-    uncommittedSizes,
-    uncommittedBytes: 0,
-    termStartIndex: 0,
-    isAnnounced: false,
-    waitingReads: [],
+    commitIndex: snapshot.index,
+    applyTo: snapshot.index,
+    lastApplied: snapshot.index,
+    durableIndex: log.last.index,
+    truncations: 0,
+    snapshot,
+    incoming: undefined,
+    electionElapsed: 0,
+    electionTimeout: min + prng.below(max - min + 1),
+    told: {
+      role: { kind: "follower", raftTerm, leader: undefined },
+      configurationIndex: configurations.inUse.index,
+      isConfigurationCommitted: configurations.inUse.index <= snapshot.index,
+    },
   };
   assertValid(state);
   return state;
@@ -109,19 +158,44 @@ export function createState(config: CoreConfig, prng: Prng, recovered: Recovered
 
 /** Called after each step, and by whoever checks a member from outside. */
 export function assertValid(state: RaftState): void {
-  const { log, commitIndex, lastApplied, config } = state;
-  assert(log.base.index <= lastApplied, "R6: a snapshot holds what has been applied");
-  assert(lastApplied <= commitIndex, "R5: only committed entries are applied");
-  assert(commitIndex <= log.last.index, "R6: committed entries are in the log");
-  assert(
-    log.last.raftTerm <= state.raftTerm,
-    "R3: no entry is of a later raftTerm than the member",
-  );
-  const ownMatch = state.matchIndex.get(config.replica) ?? 0;
-  assert(ownMatch <= log.last.index, "R7: what is durable is in the log");
-  const uncommitted = log.last.index - commitIndex;
-  assert(state.uncommittedSizes.length === uncommitted, "R10: every uncommitted entry is counted");
-  const isLeader = state.role === "leader";
-  assert(!isLeader || state.votedFor === config.replica, "R1: a leader has its own vote");
-  assert(isLeader || !state.isAnnounced, "R1: only a leader is announced as one");
+  const { log, commitIndex, lastApplied, applyTo, durableIndex, config, role } = state;
+  const { last } = log;
+  assert(log.base.index <= state.snapshot.index, "R6: only what a snapshot holds is forgotten");
+  assert(state.snapshot.index <= lastApplied, "R6: a snapshot holds what has been applied");
+  assert(lastApplied <= applyTo, "R5: only what was given out is applied");
+  assert(applyTo <= commitIndex, "R5: only committed entries are applied");
+  assert(applyTo <= durableIndex, "R13: only what is durable here is applied");
+  assert(commitIndex <= last.index, "R6: committed entries are in the log");
+  assert(durableIndex <= last.index, "R7: what is durable is in the log");
+  assert(last.raftTerm <= state.raftTerm, "R3: no entry is of a later raftTerm than the member");
+  if (role.kind !== "leader") return;
+  assert(state.votedFor === config.replica, "R1: a leader has its own vote");
+  assert(!role.progress.has(config.replica), "R7: a leader counts itself by its own sync");
+  for (const progress of role.progress.values()) {
+    assert(progress.matchIndex < progress.nextIndex, "R16: what is sent next is not there yet");
+    assert(progress.nextIndex <= last.index + 1, "R16: what is sent is in the log");
+  }
+}
+
+/** Of the entries that wait for their commit. */
+export function uncommittedBytes(state: RaftState): number {
+  return state.log.bytesBetween(state.commitIndex, state.log.last.index);
+}
+
+/** Every other member that votes, each once. */
+export function otherVoters(state: RaftState): readonly ReplicaId[] {
+  const { voters, outgoing } = state.configurations.inUse.configuration;
+  return [...new Set([...voters, ...outgoing])].filter((one) => one !== state.config.replica);
+}
+
+/** Every other member, learners too. */
+export function otherMembers(state: RaftState): readonly ReplicaId[] {
+  const members = membersOf(state.configurations.inUse.configuration);
+  return members.filter((one) => one !== state.config.replica);
+}
+
+/** What a member is known to hold durably, as its leader counts it; a leader counts its own sync. */
+export function matchIndexOf(state: RaftState, leadership: Leadership, replica: ReplicaId): number {
+  if (replica === state.config.replica) return state.durableIndex;
+  return leadership.progress.get(replica)?.matchIndex ?? 0;
 }
