@@ -37,8 +37,13 @@ export interface CandidacyListener {
 interface AttachedSession {
   readonly sessionId: SessionId;
   readonly listeners: Set<CandidacyListener>;
-  /** Where it is a candidate, as texts of (key, candidate). */
-  readonly held: Set<string>;
+  /** Where it is a candidate, under texts of (key, candidate). */
+  readonly held: Map<string, HeldCandidacy>;
+}
+
+interface HeldCandidacy {
+  readonly key: PrimitiveKey;
+  readonly candidate: string;
 }
 
 export class Candidacies {
@@ -60,19 +65,60 @@ export class Candidacies {
   ): () => void {
     let attached = this.#sessions.get(sessionId);
     if (attached === undefined) {
-      attached = { sessionId, listeners: new Set(), held: new Set() };
+      attached = { sessionId, listeners: new Set(), held: new Map() };
       this.#sessions.set(sessionId, attached);
     }
     attached.listeners.add(listener);
-    for (const { key, candidate, leading, term, revision } of session?.candidacies ?? []) {
-      this.#hold(attached, `${keyText(key)}\0${candidate}`);
-      const state = leading ? "leading" : "waiting";
-      const partition = this.#partition;
-      const told = { partition, key, candidate, state, revision, term } as const;
-      listener.candidacy({ ...told, cause: undefined, reason: "" });
-    }
-    if (session !== undefined) listener.candidaciesTold(this.#partition, revision);
+    this.#tellPresent(attached, [listener], session, revision);
     return () => this.#detach(attached, listener);
+  }
+
+  /**
+   * The state was replaced, and how it came to be so is not told: what is gone is said to be, and
+   * everybody hears their present candidacies anew.
+   */
+  replaced(sessionOf: (id: SessionId) => SessionView | undefined, revision: bigint): void {
+    this.#holders.clear();
+    const partition = this.#partition;
+    for (const attached of this.#sessions.values()) {
+      const session = sessionOf(attached.sessionId);
+      const held = [...attached.held.values()];
+      attached.held.clear();
+      this.#tellPresent(attached, attached.listeners, session, revision);
+      for (const { key, candidate } of held) {
+        if (attached.held.has(textOf(key, candidate))) continue;
+        const gone = { partition, key, candidate, state: "gone", revision, term: 0n } as const;
+        for (const listener of attached.listeners) {
+          listener.candidacy({ ...gone, cause: undefined, reason: "" });
+        }
+      }
+    }
+  }
+
+  #tellPresent(
+    attached: AttachedSession,
+    listeners: Iterable<CandidacyListener>,
+    session: SessionView | undefined,
+    revision: bigint,
+  ): void {
+    const partition = this.#partition;
+    for (const candidacy of session?.candidacies ?? []) {
+      const { key, candidate, leading, term } = candidacy;
+      this.#hold(attached, textOf(key, candidate), { key, candidate });
+      const state = leading ? "leading" : "waiting";
+      const told = {
+        partition,
+        key,
+        candidate,
+        state,
+        revision: candidacy.revision,
+        term,
+      } as const;
+      for (const listener of listeners)
+        listener.candidacy({ ...told, cause: undefined, reason: "" });
+    }
+    if (session === undefined) return;
+    for (const listener of listeners) listener.candidaciesTold(partition, revision);
   }
 
   publish(change: Change): void {
@@ -85,11 +131,13 @@ export class Candidacies {
       const isTaken = holder !== undefined && holder.sessionId !== candidate.sessionId;
       if (isTaken) this.#leave(change, prefix, candidate.name);
       const taker = this.#sessions.get(candidate.sessionId);
-      if (taker !== undefined) this.#hold(taker, prefix + candidate.name);
+      const held = { key: change.key, candidate: candidate.name };
+      if (taker !== undefined) this.#hold(taker, prefix + candidate.name, held);
     }
     for (const { candidate } of change.joined) {
       const joining = this.#sessions.get(candidate.sessionId);
-      if (joining !== undefined) this.#hold(joining, prefix + candidate.name);
+      const held = { key: change.key, candidate: candidate.name };
+      if (joining !== undefined) this.#hold(joining, prefix + candidate.name, held);
     }
     this.#tellOffice(change, prefix);
   }
@@ -118,9 +166,9 @@ export class Candidacies {
     this.#tell(holder, change, name, "gone");
   }
 
-  #hold(attached: AttachedSession, text: string): void {
+  #hold(attached: AttachedSession, text: string, held: HeldCandidacy): void {
     this.#holders.set(text, attached);
-    attached.held.add(text);
+    attached.held.set(text, held);
   }
 
   #tell(
@@ -139,6 +187,10 @@ export class Candidacies {
     attached.listeners.delete(listener);
     if (attached.listeners.size > 0 || this.#sessions.get(attached.sessionId) !== attached) return;
     this.#sessions.delete(attached.sessionId);
-    for (const text of attached.held) this.#holders.delete(text);
+    for (const text of attached.held.keys()) this.#holders.delete(text);
   }
+}
+
+function textOf(key: PrimitiveKey, candidate: string): string {
+  return `${keyText(key)}\0${candidate}`;
 }

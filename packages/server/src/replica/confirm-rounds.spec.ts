@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { ConfirmRounds, type RoundMember, type RoundOutcome } from "./confirm-rounds.ts";
+import {
+  ConfirmRounds,
+  type RoundMember,
+  type RoundOutcome,
+  type RoundSource,
+} from "./confirm-rounds.ts";
 import { settled } from "./memory-node.ts";
-import type { ConfirmOutcome, LogRole, ReplicatedLog } from "./replicated-log.ts";
+import type { ConfirmOutcome, LogRole } from "./replicated-log.ts";
 
 /** A log whose rounds are answered by hand and whose applying lags behind. */
 function createLaggingLog() {
   const answers: ((outcome: ConfirmOutcome) => void)[] = [];
-  const log = {
-    role: { kind: "leader", raftTerm: 1 } as LogRole,
-    appliedIndex: 3,
+  const log = { role: { kind: "leader", raftTerm: 1 } as LogRole, appliedIndex: 3 };
+  const source: RoundSource = {
+    role: () => log.role,
+    appliedIndex: () => log.appliedIndex,
     confirm: () => new Promise<ConfirmOutcome>((resolve) => answers.push(resolve)),
-    propose: () => Promise.reject(new Error("nothing is proposed here")),
-  } satisfies ReplicatedLog;
-  return { log, answers };
+    monotonicMs: () => 0,
+    ended: () => {},
+  };
+  return { log, source, answers };
 }
 
 function member(outcomes: RoundOutcome[], waitsForLeader = true): RoundMember {
@@ -21,8 +28,8 @@ function member(outcomes: RoundOutcome[], waitsForLeader = true): RoundMember {
 }
 
 test("a round passes only when what the quorum had committed is applied here", async () => {
-  const { log, answers } = createLaggingLog();
-  const rounds = new ConfirmRounds(log);
+  const { log, source, answers } = createLaggingLog();
+  const rounds = new ConfirmRounds(source);
   const outcomes: RoundOutcome[] = [];
   rounds.join(member(outcomes));
   await settled();
@@ -33,12 +40,12 @@ test("a round passes only when what the quorum had committed is applied here", a
   log.appliedIndex = 5;
   rounds.appliedMoved();
 
-  expect(outcomes).toEqual([{ kind: "passed", raftTerm: 1 }]);
+  expect(outcomes).toEqual([{ kind: "passed", raftTerm: 1, index: 5 }]);
 });
 
 test("a round counts for nothing that came after it began", async () => {
-  const { log, answers } = createLaggingLog();
-  const rounds = new ConfirmRounds(log);
+  const { source, answers } = createLaggingLog();
+  const rounds = new ConfirmRounds(source);
   const [early, late]: RoundOutcome[][] = [[], []];
   rounds.join(member(early!));
   await settled();
@@ -50,12 +57,12 @@ test("a round counts for nothing that came after it began", async () => {
   answers[1]?.({ kind: "confirmed", index: 3, raftTerm: 1 });
   await settled();
 
-  expect(late).toEqual([{ kind: "passed", raftTerm: 1 }]);
+  expect(late).toEqual([{ kind: "passed", raftTerm: 1, index: 3 }]);
 });
 
 test("who waits for a leader outlives a lost round, who does not is told at once", async () => {
-  const { log, answers } = createLaggingLog();
-  const rounds = new ConfirmRounds(log);
+  const { log, source, answers } = createLaggingLog();
+  const rounds = new ConfirmRounds(source);
   const [read, renewal]: RoundOutcome[][] = [[], []];
   rounds.join(member(read!));
   rounds.join(member(renewal!, false));

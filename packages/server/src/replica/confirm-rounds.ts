@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Quorum rounds, shared: one `confirm()` of the log for everything that waits for one.
+ * Quorum rounds, shared: one `confirm()` for everything that waits for one.
  *
  * A round counts for what joined before it began and for nothing that came later (semantics A2).
- * One round is under way at a time; who joins meanwhile takes the next.
+ * One round is under way at a time; who joins meanwhile takes the next. A replica that does not lead
+ * has its rounds made by the leader, for reads only.
  */
 
-import type { ConfirmOutcome, ReplicatedLog } from "./replicated-log.ts";
+import type { ConfirmOutcome, LogRole } from "./replicated-log.ts";
+
+/** Where rounds come from: the log where this node leads, else the node that does. */
+export interface RoundSource {
+  readonly role: () => LogRole;
+  readonly appliedIndex: () => number;
+  readonly confirm: () => Promise<ConfirmOutcome>;
+  readonly monotonicMs: () => number;
+  /** A round of this node's own leadership has ended. */
+  readonly ended: (tookMs: number, hasPassed: boolean) => void;
+}
 
 export type RoundOutcome =
-  /** A quorum answered a round begun after joining, and what it had committed is applied here. */
-  | { readonly kind: "passed"; readonly raftTerm: number }
+  /**
+   * A quorum answered a round begun after joining, and what it had committed, which ends at
+   * `index`, is applied here.
+   */
+  | { readonly kind: "passed"; readonly raftTerm: number; readonly index: number }
   | { readonly kind: "failed"; readonly reason: "no-leader" | "overloaded" | "stopped" };
 
 export interface RoundMember {
   /** On the monotonic clock. At this time the answer is `no-leader`, whatever goes on. */
   readonly giveUpAtMs: number;
-  /** Waits for this node to lead instead of failing at once: reads do, renewals do not. */
+  /**
+   * Reads: any leader's round will do, and one is waited for. Else it must be a round of this node's
+   * own leadership, and without that it fails at once.
+   */
   readonly waitsForLeader: boolean;
   /** The round begins now: what arrives after this call is not covered by it. */
   readonly begun?: () => void;
@@ -30,18 +47,18 @@ interface Round {
 }
 
 export class ConfirmRounds {
-  readonly #log: ReplicatedLog;
+  readonly #source: RoundSource;
   #waiting: RoundMember[] = [];
   #underWay: Round | undefined;
   #isScheduled = false;
 
-  constructor(log: ReplicatedLog) {
-    this.#log = log;
+  constructor(source: RoundSource) {
+    this.#source = source;
   }
 
   join(member: RoundMember): void {
-    if (this.#log.role.kind !== "leader" && !member.waitsForLeader) {
-      member.settle({ kind: "failed", reason: "no-leader" });
+    if (this.#source.role().kind !== "leader" && !member.waitsForLeader) {
+      settleWithoutLeader(member);
       return;
     }
     this.#waiting.push(member);
@@ -51,9 +68,10 @@ export class ConfirmRounds {
   /** To be called when the log has applied more. */
   appliedMoved(): void {
     const round = this.#underWay;
-    if (round?.confirmed === undefined || this.#log.appliedIndex < round.confirmed.index) return;
+    if (round?.confirmed === undefined || this.#source.appliedIndex() < round.confirmed.index)
+      return;
     this.#underWay = undefined;
-    const outcome: RoundOutcome = { kind: "passed", raftTerm: round.confirmed.raftTerm };
+    const outcome: RoundOutcome = { kind: "passed", ...round.confirmed };
     for (const member of round.members) member.settle(outcome);
     this.#schedule();
   }
@@ -78,25 +96,43 @@ export class ConfirmRounds {
   /** The round begins at the end of the turn, so that all that arrive in one turn share it. */
   #schedule(): void {
     if (this.#isScheduled || this.#underWay !== undefined || this.#waiting.length === 0) return;
-    if (this.#log.role.kind !== "leader") return;
+    if (!this.#hasLeader) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      if (this.#underWay === undefined && this.#waiting.length > 0) this.#begin();
+      if (this.#underWay === undefined && this.#hasLeader) this.#begin();
     });
   }
 
+  get #hasLeader(): boolean {
+    const role = this.#source.role();
+    return role.kind === "leader" || role.leader !== undefined;
+  }
+
   #begin(): void {
-    const round: Round = { members: this.#waiting };
+    const isOwn = this.#source.role().kind === "leader";
+    const joined = this.#waiting;
+    const members = isOwn ? joined : joined.filter((member) => member.waitsForLeader);
+    const round: Round = { members };
     this.#waiting = [];
-    this.#underWay = round;
-    for (const member of round.members) member.begun?.();
-    void this.#log.confirm().then((outcome) => this.#concluded(round, outcome));
+    if (members.length > 0) this.#underWay = round;
+    if (members.length < joined.length) {
+      // The leadership that they were to be measured in has ended between joining and beginning.
+      for (const member of joined) if (!member.waitsForLeader) settleWithoutLeader(member);
+    }
+    if (members.length === 0) return;
+    for (const member of members) member.begun?.();
+    const begunMs = this.#source.monotonicMs();
+    void this.#source.confirm().then((outcome) => {
+      const tookMs = this.#source.monotonicMs() - begunMs;
+      if (isOwn) this.#source.ended(tookMs, outcome.kind === "confirmed");
+      this.#concluded(round, outcome);
+    });
   }
 
   #concluded(round: Round, outcome: ConfirmOutcome): void {
     if (outcome.kind === "confirmed") {
-      round.confirmed = outcome;
+      round.confirmed = { index: outcome.index, raftTerm: outcome.raftTerm };
       this.appliedMoved();
       return;
     }
@@ -115,7 +151,11 @@ function withoutOverdue(members: RoundMember[], nowMs: number): RoundMember[] {
   const patient: RoundMember[] = [];
   for (const member of members) {
     if (member.giveUpAtMs > nowMs) patient.push(member);
-    else member.settle({ kind: "failed", reason: "no-leader" });
+    else settleWithoutLeader(member);
   }
   return patient;
+}
+
+function settleWithoutLeader(member: RoundMember): void {
+  member.settle({ kind: "failed", reason: "no-leader" });
 }

@@ -9,10 +9,14 @@
 import { assert, type Clock, type LoopWatch, type Prng } from "@conclave/base";
 import type { Member, PrimitiveKey } from "@conclave/fsm";
 import type { AttachmentId } from "./deadlines.ts";
+import { ForwardCalls } from "./forward-calls.ts";
+import type { NodeObserver } from "./node-observer.ts";
 import { PartitionReplica } from "./partition-replica.ts";
 import type { PeerCalls } from "./peer-calls.ts";
+import { PeerClocks } from "./peer-clocks.ts";
 import type { OpenLog } from "./replicated-log.ts";
 import { homeOf } from "./routing.ts";
+import { serveForwarded } from "./serve-forwarded.ts";
 import { type ResumePoint, Watch } from "./watch.ts";
 import type { WatchTarget } from "./watch-index.ts";
 
@@ -33,16 +37,6 @@ export interface ClusterIdentity {
 export interface PartitionLeader {
   readonly partition: number;
   readonly node: number;
-}
-
-/** What a node counts, for whoever shows it. Calls come from the loop and must not throw. */
-export interface NodeObserver {
-  /** A quorum round of a partition that this node leads has ended, `tookMs` after it began. */
-  roundEnded(tookMs: number, hasPassed: boolean): void;
-  /** Commands that arrived at this node have been answered. */
-  submitted(outcome: "replied" | "not-applied" | "unknown"): void;
-  /** This node's wall clock is too far ahead of its peers' for the log (semantics A1). */
-  logTimeClamped(): void;
 }
 
 export interface ElectionNodeOptions {
@@ -87,6 +81,8 @@ export interface ElectionNode {
   giveUpAtMs(timeoutMs?: number): number;
   watch(options: WatchRequestOptions): Watch;
   unwatch(watch: Watch): void;
+  /** The most changes that wait for one watcher. */
+  watchLag(): number;
   /** Unique in the cluster, save by bad luck; names an Attach stream towards the partitions. */
   nextAttachmentId(): AttachmentId;
   /** The cluster's members by node, as the local replica of partition 1 has them; may be empty. */
@@ -118,6 +114,7 @@ const ATTACHMENTS_PER_NODE = 2 ** 37;
 const PATIENCE_MS = 5_000;
 /** How often an idle watch is told how far nothing was missed. */
 const PROGRESS_EVERY_MS = 10_000;
+const CLOCKS_EVERY_MS = 10_000;
 
 /** Opens every partition. Its listeners are complete when this returns, so the engine may start. */
 export function createElectionNode(options: ElectionNodeOptions): ElectionNode {
@@ -131,6 +128,8 @@ class OpenElectionNode implements ElectionNode {
   readonly partitions: readonly PartitionReplica[];
   readonly #clock: Clock;
   readonly #firstAttachment: number;
+  readonly #calls: ForwardCalls;
+  readonly #clocks: PeerClocks;
   readonly #watches = new Set<Watch>();
   readonly #shutdownListeners = new Set<() => void>();
   readonly #memberListeners = new Set<() => void>();
@@ -141,13 +140,19 @@ class OpenElectionNode implements ElectionNode {
   #drained: (() => void)[] = [];
   #attachmentCount = 0;
   #nextProgressMs: number;
+  #nextClocksMs = 0;
 
-  constructor({ cluster, clock, loop, prng, openLog, failed }: ElectionNodeOptions) {
+  constructor(options: ElectionNodeOptions) {
+    const { cluster, clock, loop, prng, peers, observer, openLog, failed } = options;
     this.cluster = cluster;
     this.#clock = clock;
+    this.#clocks = new PeerClocks(clock, () => observer?.logTimeClamped());
+    this.#calls = new ForwardCalls(peers, this.#clocks);
     this.#firstAttachment = prng.child("attachments").nextUint32() * 2 ** 5;
     const { partitionCount } = cluster;
-    const shared = { partitionCount, clock, loop, openLog, failed };
+    const logTimeMs = (): number => this.#clocks.logTimeMs();
+    const calls = this.#calls;
+    const shared = { partitionCount, clock, loop, calls, logTimeMs, observer, openLog, failed };
     this.partitions = Array.from(
       { length: partitionCount },
       (_, i) =>
@@ -162,6 +167,14 @@ class OpenElectionNode implements ElectionNode {
     );
     this.#nextProgressMs = clock.monotonicMs() + PROGRESS_EVERY_MS;
     this.#cancelTick = loop.onTick(() => this.#tick());
+    peers.serve(
+      serveForwarded({
+        partition: (number) => this.partitions[number - 1],
+        clocks: this.#clocks,
+        monotonicMs: () => clock.monotonicMs(),
+        isShuttingDown: () => this.#isShuttingDown,
+      }),
+    );
   }
 
   partition(number: number): PartitionReplica {
@@ -194,6 +207,12 @@ class OpenElectionNode implements ElectionNode {
   unwatch(watch: Watch): void {
     this.#watches.delete(watch);
     watch.close();
+  }
+
+  watchLag(): number {
+    let most = 0;
+    for (const watch of this.#watches) most = Math.max(most, watch.backlog);
+    return most;
   }
 
   nextAttachmentId(): AttachmentId {
@@ -250,6 +269,15 @@ class OpenElectionNode implements ElectionNode {
     });
   }
 
+  /** Hears the wall clocks of the other members, and lets them hear ours. */
+  #compareClocks(nowMs: number): void {
+    const others = this.members().filter(({ node }) => node !== this.cluster.node);
+    this.#clocks.keepOnly(new Set(others.map(({ node }) => node)));
+    for (const { node } of others) {
+      void this.#calls.call(node, { kind: "clock" }, { giveUpAtMs: nowMs + CLOCKS_EVERY_MS });
+    }
+  }
+
   #membersChanged(): void {
     this.#hasTopologyChanged = true;
     for (const listener of this.#memberListeners) listener();
@@ -274,6 +302,10 @@ class OpenElectionNode implements ElectionNode {
     if (nowMs >= this.#nextProgressMs) {
       this.#nextProgressMs = nowMs + PROGRESS_EVERY_MS;
       for (const watch of this.#watches) watch.markProgress();
+    }
+    if (nowMs >= this.#nextClocksMs) {
+      this.#nextClocksMs = nowMs + CLOCKS_EVERY_MS;
+      this.#compareClocks(nowMs);
     }
     this.#tellTopology();
     this.#settleDrained();

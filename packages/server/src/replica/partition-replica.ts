@@ -9,7 +9,6 @@
 
 import type { Clock, LoopWatch } from "@conclave/base";
 import {
-  type Applied,
   apply,
   type Change,
   checkFence,
@@ -29,18 +28,20 @@ import {
   type SessionId,
   type SessionView,
   sessionOf,
-  sessions,
   snapshot,
   unchangedSince,
   viewOf,
 } from "@conclave/fsm";
 import { Candidacies, type CandidacyListener } from "./candidacies.ts";
 import { ConfirmRounds, type RoundMember } from "./confirm-rounds.ts";
-import { type AttachmentId, Deadlines } from "./deadlines.ts";
-import { reportDisconnect } from "./disconnects.ts";
-import { Expiries } from "./expiries.ts";
-import { Proposals, type Submission, type SubmissionOutcome } from "./proposals.ts";
-import { type ArrivedRenewal, type Registration, Renewals } from "./renewals.ts";
+import { Contact } from "./contact.ts";
+import type { AttachmentId } from "./deadlines.ts";
+import type { ForwardCalls } from "./forward-calls.ts";
+import { Forwarding } from "./forwarding.ts";
+import { Leadership } from "./leadership.ts";
+import type { NodeObserver } from "./node-observer.ts";
+import type { Submission, SubmissionOutcome } from "./proposals.ts";
+import type { ArrivedRenewal, LeaseOutcome } from "./renewals.ts";
 import type {
   CommittedEntry,
   LogListener,
@@ -51,6 +52,7 @@ import type {
 } from "./replicated-log.ts";
 import { homeOf } from "./routing.ts";
 import { frameChunks, splitChunks } from "./snapshot-frames.ts";
+import { Submissions } from "./submissions.ts";
 import type { Watch, WatchedPartition } from "./watch.ts";
 import { type KeyPrefix, WatchIndex } from "./watch-index.ts";
 
@@ -59,6 +61,9 @@ export interface PartitionOptions {
   readonly partitionCount: number;
   readonly clock: Clock;
   readonly loop: LoopWatch;
+  readonly calls: ForwardCalls;
+  readonly logTimeMs: () => number;
+  readonly observer: NodeObserver | undefined;
   readonly openLog: OpenLog;
   /** Another node leads, or none, or this one. */
   readonly leaderChanged: () => void;
@@ -77,39 +82,64 @@ export class PartitionReplica implements WatchedPartition {
   readonly #options: PartitionOptions;
   readonly #log: ReplicatedLog;
   readonly #rounds: ConfirmRounds;
-  readonly #proposals: Proposals;
-  readonly #deadlines = new Deadlines();
-  readonly #renewals: Renewals;
-  readonly #expiries: Expiries;
+  /** For this node's clients, and for those of other nodes, which go no further. */
+  readonly leadership: Leadership;
+  readonly #forwarding: Forwarding;
+  readonly #submissions: Submissions;
+  readonly #contact: Contact;
   readonly #candidacies: Candidacies;
   #state: PartitionState = createPartition();
   #history: History = createHistory({ floor: 0n });
+  /** Of the last entry that went into the state: the log counts it when we have said that it did. */
+  #lastIndex = 0;
   #isCaughtUp = false;
+  #isCatchingUp = false;
   #hasFailed = false;
   #attaching: (() => void)[] = [];
 
   constructor(options: PartitionOptions) {
     this.#options = options;
-    this.number = options.number;
-    this.#log = options.openLog(options.number, this.#listener());
-    this.#rounds = new ConfirmRounds(this.#log);
-    this.#proposals = new Proposals(this.#log, options.clock);
-    this.#candidacies = new Candidacies(options.number);
-    const shared = {
-      deadlines: this.#deadlines,
-      rounds: this.#rounds,
-      loop: options.loop,
-      role: () => this.#log.role,
-      monotonicMs: () => options.clock.monotonicMs(),
-    };
-    const registrationOf = (id: SessionId): Registration => this.#registrationOf(id);
-    this.#renewals = new Renewals({ ...shared, registrationOf });
-    this.#expiries = new Expiries({ ...shared, proposals: this.#proposals });
-    this.#catchUp();
+    const { number, clock, loop, calls, logTimeMs } = options;
+    this.number = number;
+    const log = options.openLog(number, this.#listener());
+    this.#log = log;
+    const role = (): LogRole => log.role;
+    const monotonicMs = (): number => clock.monotonicMs();
+    const appliedIndex = (): number => Math.max(this.#lastIndex, log.appliedIndex);
+    this.#rounds = new ConfirmRounds({
+      role,
+      appliedIndex,
+      confirm: () => (log.role.kind === "leader" ? log.confirm() : this.#forwarding.confirm()),
+      monotonicMs,
+      ended: (tookMs, hasPassed) => options.observer?.roundEnded(tookMs, hasPassed),
+    });
+    const state = (): PartitionState => this.#state;
+    const rounds = this.#rounds;
+    this.leadership = new Leadership({ log, rounds, loop, monotonicMs, logTimeMs, state });
+    this.#forwarding = new Forwarding({
+      partition: number,
+      calls,
+      role,
+      appliedIndex,
+      revision: () => this.#state.revision,
+      monotonicMs,
+    });
+    this.#submissions = new Submissions({
+      role,
+      own: this.leadership,
+      forwarding: this.#forwarding,
+      settled: (outcome) => options.observer?.submitted(outcome),
+    });
+    this.#contact = new Contact(this.#rounds, () => this.#contactChanged());
+    this.#candidacies = new Candidacies(number);
   }
 
   get role(): LogRole {
     return this.#log.role;
+  }
+
+  get isLeader(): boolean {
+    return this.#log.role.kind === "leader";
   }
 
   get revision(): bigint {
@@ -118,6 +148,10 @@ export class PartitionReplica implements WatchedPartition {
 
   get isCaughtUp(): boolean {
     return this.#isCaughtUp;
+  }
+
+  get hasContact(): boolean {
+    return this.#contact.hasContact;
   }
 
   /** For reads only: a change goes through the log. */
@@ -154,68 +188,63 @@ export class PartitionReplica implements WatchedPartition {
     return sessionOf(this.#state, sessionId);
   }
 
+  /** By the leader, whichever node that is, within the submission's patience. */
   submit(submission: Submission): void {
-    this.#proposals.submit(submission);
-  }
-
-  barrier(member: RoundMember): void {
-    this.#rounds.join(member);
-  }
-
-  renew(renewal: ArrivedRenewal): void {
-    this.#renewals.arrive(renewal);
-  }
-
-  /** Reports that the client ended an attachment. */
-  disconnect(sessionId: SessionId, attachment: AttachmentId): void {
-    const [deadlines, renewals] = [this.#deadlines, this.#renewals];
-    reportDisconnect({ deadlines, renewals, loop: this.#options.loop }, sessionId, attachment);
+    this.#submissions.submit(submission, undefined, submission.settle);
   }
 
   /**
    * Registers a session, and applies what comes with it in the same entry.
    *
+   * @param attachment what it came through, if the end of that will be reported.
    * @param settle `isLeased`: the lease counts from the sending of this request.
    */
   register(
     opening: OpenSession,
-    submission: Submission,
+    submission: Omit<Submission, "settle">,
     attachment: AttachmentId | undefined,
     settle: (outcome: SubmissionOutcome, isLeased: boolean) => void,
   ): void {
-    const arrivedMs = this.#options.loop.loopNowMs();
-    const held = this.#deadlines.get(opening.sessionId);
-    if (held !== undefined) held.holds++;
-    this.submit({
-      ...submission,
-      commands: [opening, ...submission.commands],
-      settle: (outcome) => {
-        if (held !== undefined) held.holds--;
-        const reply = outcome.kind === "replied" ? outcome.replies[0] : undefined;
-        if (reply?.kind !== "session-opened") {
-          settle(outcome, false);
-          return;
-        }
-        const isLeased = this.#lease(opening.sessionId, attachment, arrivedMs);
-        // One that was opened just now has no end in the log, whoever leads by now.
-        settle(outcome, isLeased || !reply.already);
-      },
-    });
+    const commands = [opening, ...submission.commands];
+    this.#submissions.submit({ ...submission, commands }, attachment, settle);
   }
 
-  /** Ends a session by its own will. From here on no renewal of it is acknowledged. */
+  /** Ends a session by its own will. Once it has reached the leader no renewal is acknowledged. */
   closeSession(sessionId: SessionId, submission: Omit<Submission, "commands">): void {
-    const record = this.#deadlines.get(sessionId);
-    if (record !== undefined) record.endings++;
-    this.submit({
-      ...submission,
-      commands: [{ kind: "close-session", sessionId }],
-      settle: (outcome) => {
-        // After `unknown` it stands: the entry may yet be applied.
-        if (record !== undefined && outcome.kind === "not-applied") record.endings--;
-        submission.settle(outcome);
-      },
-    });
+    this.submit({ ...submission, commands: [{ kind: "close-session", sessionId }] });
+  }
+
+  /** A round of whichever node leads; it passes when this replica has applied what that confirmed. */
+  barrier(member: RoundMember): void {
+    this.#rounds.join(member);
+  }
+
+  /** By the leader that is known now, or not at all: a renewal is sent on at most once. */
+  renew(renewal: ArrivedRenewal): void {
+    const arrivedMs = this.#options.clock.monotonicMs();
+    const settle = (lease: LeaseOutcome): void => {
+      if (lease.kind === "confirmed") {
+        this.#options.observer?.renewed(this.#options.clock.monotonicMs() - arrivedMs);
+      }
+      renewal.settle(lease);
+    };
+    const { role } = this.#log;
+    if (role.kind === "leader") this.leadership.renew({ ...renewal, settle });
+    else if (role.leader !== undefined) this.#forwarding.renew({ ...renewal, settle });
+    else settle({ kind: "unconfirmed" });
+  }
+
+  /** Reports that the client ended an attachment. Lost where no leader is known: the TTL decides. */
+  disconnect(sessionId: SessionId, attachment: AttachmentId): void {
+    const { role } = this.#log;
+    if (role.kind === "leader") {
+      this.leadership.disconnect(sessionId, attachment);
+      return;
+    }
+    // A registration that is under way is reported again once it has been answered, and applied here.
+    const session = sessionOf(this.#state, sessionId);
+    const hasGrace = session !== undefined && session !== "ended" && session.graceMs > 0;
+    if (hasGrace && role.leader !== undefined) this.#forwarding.disconnect(sessionId, attachment);
   }
 
   /** Follows a session's own candidacies; begins once this replica is level with its leader. */
@@ -224,9 +253,8 @@ export class PartitionReplica implements WatchedPartition {
     let detach: (() => void) | undefined;
     const begin = (): void => {
       if (isDetached) return;
-      const session = sessionOf(this.#state, sessionId);
-      const view = session === "ended" ? undefined : session;
-      detach = this.#candidacies.attach(sessionId, listener, view, this.#state.revision);
+      const session = this.#openSessionOf(sessionId);
+      detach = this.#candidacies.attach(sessionId, listener, session, this.#state.revision);
     };
     if (this.#isCaughtUp) begin();
     else this.#attaching.push(begin);
@@ -239,19 +267,25 @@ export class PartitionReplica implements WatchedPartition {
   /** To be called at every tick that was not late: patience ends, deadlines are judged. */
   tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
+    // A log moves over entries of its own without a word.
+    this.#appliedMoved();
     this.#rounds.sweep(nowMs);
-    this.#proposals.sweep(nowMs);
-    if (!this.#hasFailed) this.#expiries.judge();
+    this.leadership.sweep(nowMs);
+    this.#forwarding.sweep(nowMs);
+    this.#submissions.sweep(nowMs);
+    this.#contact.sweep(nowMs);
+    if (!this.#isCaughtUp) this.#catchUp();
+    if (!this.#hasFailed) this.leadership.judge();
   }
 
-  /** Takes no more commands; those under way are answered. */
+  /** Takes no more commands of this node's clients; those under way are answered. */
   close(): void {
-    this.#proposals.close();
+    this.#submissions.close();
   }
 
-  /** Nobody waits for an answer. */
+  /** Nobody waits for an answer, here or at another node. */
   get isIdle(): boolean {
-    return this.#proposals.isIdle;
+    return this.#submissions.isIdle && this.leadership.isIdle;
   }
 
   #listener(): LogListener {
@@ -267,7 +301,7 @@ export class PartitionReplica implements WatchedPartition {
   #committed(entries: readonly CommittedEntry[]): void {
     for (const entry of entries) {
       if (this.#hasFailed) return;
-      const own = this.#proposals.takeCommitted(entry);
+      const own = this.leadership.takeCommitted(entry);
       // What we proposed is at hand already: reading bytes back gives what was written (a property of
       // the codec), and takes a quarter of the time of a command.
       const decoded = own ?? decodeEntry(entry.bytes);
@@ -279,19 +313,12 @@ export class PartitionReplica implements WatchedPartition {
         return;
       }
       const applied = apply(this.#state, decoded.entry);
-      this.#tellDeadlines(applied);
-      if (own !== undefined) this.#proposals.answer(own, applied.replies);
+      this.#lastIndex = entry.index;
+      this.leadership.applied(own, applied, entry.index);
       this.#tellWatchers(applied.changes);
       if (applied.membersChanged) this.#options.membersChanged();
     }
-    this.#rounds.appliedMoved();
-  }
-
-  #tellDeadlines({ sessionsOpened, sessionsEnded }: Applied): void {
-    if (this.#log.role.kind !== "leader") return;
-    const nowMs = this.#options.loop.loopNowMs();
-    for (const opened of sessionsOpened) this.#deadlines.open(opened, nowMs);
-    for (const { sessionId } of sessionsEnded) this.#deadlines.end(sessionId);
+    this.#appliedMoved();
   }
 
   #tellWatchers(changes: readonly Change[]): void {
@@ -299,6 +326,7 @@ export class PartitionReplica implements WatchedPartition {
     const isWatched = !this.watchers.isEmpty;
     for (const change of changes) {
       this.#candidacies.publish(change);
+      if (this.#isCaughtUp) this.#options.observer?.changed(change);
       if (isWatched) {
         this.watchers.forEachOf(change.key, (watch) => watch.changed(this, change));
       }
@@ -314,46 +342,48 @@ export class PartitionReplica implements WatchedPartition {
       return;
     }
     this.#state = restored.state;
+    this.#lastIndex = from.index;
     this.#history = createHistory({ floor: restored.state.revision });
+    this.leadership.restored();
     for (const watch of this.watchers.all()) watch.end("replaced");
+    this.#candidacies.replaced((id) => this.#openSessionOf(id), restored.state.revision);
     this.#options.membersChanged();
+    this.#appliedMoved();
+  }
+
+  /** Whoever waited for this replica to get here. */
+  #appliedMoved(): void {
     this.#rounds.appliedMoved();
+    this.#forwarding.appliedMoved();
   }
 
   #roleChanged(role: LogRole): void {
-    const nowMs = this.#options.loop.loopNowMs();
-    this.#deadlines.clear(nowMs);
-    if (role.kind === "leader") {
-      // It knows nothing of what others measured: everybody gets a full TTL from here.
-      for (const session of sessions(this.#state)) this.#deadlines.open(session, nowMs);
-    }
-    this.#proposals.roleChanged();
+    this.leadership.roleChanged();
+    this.#forwarding.roleChanged();
+    this.#submissions.roleChanged();
     this.#rounds.roleChanged();
+    this.#contact.roleChanged(role, this.#options.clock.monotonicMs());
+    if (!this.#isCaughtUp) this.#catchUp();
     this.#options.leaderChanged();
   }
 
-  #registrationOf(sessionId: SessionId): Registration {
-    const session = sessionOf(this.#state, sessionId);
-    if (session === undefined) return { kind: "not-registered" };
-    if (session === "ended") return { kind: "ended" };
-    return { kind: "registered", officeRevision: session.officeRevision };
+  #contactChanged(): void {
+    for (const watch of this.watchers.all()) watch.contactChanged();
   }
 
-  /** Counts a registration as a renewal that came through the attachment, unless an end stands. */
-  #lease(sessionId: SessionId, attachment: AttachmentId | undefined, arrivedMs: number): boolean {
-    const record = this.#deadlines.get(sessionId);
-    if (record === undefined || record.endings > 0) return false;
-    this.#deadlines.renew(record, arrivedMs);
-    record.cause = "expired";
-    record.attachment = attachment;
-    return true;
+  #openSessionOf(sessionId: SessionId): SessionView | undefined {
+    const session = sessionOf(this.#state, sessionId);
+    return session === "ended" ? undefined : session;
   }
 
   #catchUp(): void {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
     this.#rounds.join({
       giveUpAtMs: Number.POSITIVE_INFINITY,
       waitsForLeader: true,
       settle: (outcome) => {
+        this.#isCatchingUp = false;
         if (outcome.kind === "failed") return;
         this.#isCaughtUp = true;
         for (const begin of this.#attaching.splice(0)) begin();

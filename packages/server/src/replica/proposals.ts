@@ -1,33 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Commands on their way into the log: those of one turn become one entry, and each is answered when
- * its entry is applied, or when its patience ends.
+ * Commands on their way into the log that this node leads: those of one turn become one entry, and
+ * each is answered when its entry is applied, or when its patience ends.
  *
- * It never proposes a command twice unless the log has said that it is in no log and never will be.
+ * It never proposes a command twice: what is in no log because the leadership was lost goes back to
+ * whoever submitted it.
  */
 
-import { assert, type Clock } from "@conclave/base";
+import { assert } from "@conclave/base";
 import { type Command, encodeEntry, type LogEntry, type Reply } from "@conclave/fsm";
 import type { CommittedEntry, ProposeOutcome, ReplicatedLog } from "./replicated-log.ts";
 
 export type SubmissionOutcome =
-  /** One reply per command. */
-  | { readonly kind: "replied"; readonly replies: readonly Reply[] }
+  | AppliedSubmission
   | { readonly kind: "not-applied"; readonly reason: NotAppliedReason }
   /** It may or may not be applied, now or later. */
   | { readonly kind: "unknown" };
 
+export interface AppliedSubmission {
+  readonly kind: "replied";
+  /** One per command. */
+  readonly replies: readonly Reply[];
+  /** Where in the log: a replica that has applied this agrees with the replies. */
+  readonly index: number;
+}
+
+/** `not-led`: it is in no log, since this node does not lead, or not any more. */
+export type LedOutcome = SubmissionOutcome | { readonly kind: "not-led" };
+
 export type NotAppliedReason = "no-leader" | "overloaded" | "no-space" | "shutting-down";
 
-export interface Submission {
+/** Commands that belong together, and how long they may take. */
+export interface CommandBatch {
   /** Applied together: in one entry, in this order. */
   readonly commands: readonly Command[];
   /** On the monotonic clock. */
   readonly giveUpAtMs: number;
   /** Operators' commands and ends of sessions may use the room kept back for a full disk. */
   readonly mayUseReserve: boolean;
-  /** Called once, from the loop. */
+  /** Aborted: nobody waits for it any more, so what is not on its way yet need not go. */
+  readonly signal?: AbortSignal;
+}
+
+/** Commands of this node's own clients: their outcome is told once, from the loop. */
+export interface Submission extends CommandBatch {
   readonly settle: (outcome: SubmissionOutcome) => void;
+}
+
+/** Commands for a log that this node leads; told once, from the loop. */
+export interface Proposal extends CommandBatch {
+  readonly settle: (outcome: LedOutcome) => void;
 }
 
 /**
@@ -41,7 +63,7 @@ const ENTRY_BYTES_MAX = 1 << 20;
 const GATHERED_BYTES_MAX = 64 << 20;
 
 interface Gathered {
-  readonly submission: Submission;
+  readonly submission: Proposal;
   readonly bytes: number;
   isSettled: boolean;
 }
@@ -53,26 +75,28 @@ export interface ProposedEntry {
   readonly raftTerm: number;
   readonly batch: readonly Gathered[];
   isCommitted: boolean;
+  /** The state that it went into, or did not, was replaced. */
+  isForgotten: boolean;
 }
 
 export class Proposals {
   readonly #log: ReplicatedLog;
-  readonly #clock: Clock;
+  readonly #logTimeMs: () => number;
   #gathered: Gathered[] = [];
   #gatheredBytes = 0;
   #inFlight: ProposedEntry[] = [];
   #isScheduled = false;
-  #isClosed = false;
 
-  constructor(log: ReplicatedLog, clock: Clock) {
+  /** @param logTimeMs the time that an entry proposed now is given; for showing only. */
+  constructor(log: ReplicatedLog, logTimeMs: () => number) {
     this.#log = log;
-    this.#clock = clock;
+    this.#logTimeMs = logTimeMs;
   }
 
-  submit(submission: Submission): void {
+  submit(submission: Proposal): void {
     const bytes = estimateBytes(submission.commands);
-    if (this.#isClosed) {
-      submission.settle({ kind: "not-applied", reason: "shutting-down" });
+    if (this.#log.role.kind !== "leader") {
+      submission.settle({ kind: "not-led" });
     } else if (this.#gatheredBytes + bytes > GATHERED_BYTES_MAX) {
       submission.settle({ kind: "not-applied", reason: "overloaded" });
     } else {
@@ -84,7 +108,7 @@ export class Proposals {
 
   /** Proposes one entry at once, on its own and in this raftTerm only: for decisions measured in it. */
   proposeAlone(commands: readonly Command[], raftTerm: number): Promise<ProposeOutcome> {
-    const bytes = encodeEntry({ timeMs: this.#clock.wallMs(), commands });
+    const bytes = encodeEntry({ timeMs: this.#logTimeMs(), commands });
     return this.#log.propose(bytes, { raftTerm, mayUseReserve: true });
   }
 
@@ -99,26 +123,38 @@ export class Proposals {
     return found;
   }
 
-  answer(own: ProposedEntry, replies: readonly Reply[]): void {
+  answer(own: ProposedEntry, replies: readonly Reply[], index: number): void {
     let next = 0;
     for (const item of own.batch) {
       const count = item.submission.commands.length;
-      settle(item, { kind: "replied", replies: replies.slice(next, next + count) });
+      settle(item, { kind: "replied", replies: replies.slice(next, next + count), index });
       next += count;
     }
   }
 
+  /** What waits goes back where the leadership has. */
   roleChanged(): void {
-    this.#schedule();
+    if (this.#log.role.kind === "leader") return;
+    for (const item of this.#gathered.splice(0)) settle(item, { kind: "not-led" });
+    this.#gatheredBytes = 0;
   }
 
-  /** Gives up what has waited for its whole patience, and tries again what was sent back. */
+  /** The state was replaced: which entries went into the new one, nobody here has seen. */
+  restored(): void {
+    for (const own of this.#inFlight.splice(0)) {
+      own.isForgotten = true;
+      for (const item of own.batch) settle(item, { kind: "unknown" });
+    }
+  }
+
+  /** Gives up what has waited for its whole patience, or for nobody any more. */
   sweep(nowMs: number): void {
-    const overdue = this.#gathered.filter((item) => item.submission.giveUpAtMs <= nowMs);
+    const isOverdue = ({ submission }: Gathered): boolean =>
+      submission.giveUpAtMs <= nowMs || submission.signal?.aborted === true;
+    const overdue = this.#gathered.filter(isOverdue);
     if (overdue.length > 0) {
-      this.#gathered = this.#gathered.filter((item) => item.submission.giveUpAtMs > nowMs);
-      const reason = this.#log.role.kind === "leader" ? "overloaded" : "no-leader";
-      for (const item of overdue) this.#refuse(item, reason);
+      this.#gathered = this.#gathered.filter((item) => !isOverdue(item));
+      for (const item of overdue) this.#refuse(item, "overloaded");
     }
     for (const own of this.#inFlight) {
       for (const item of own.batch) {
@@ -126,11 +162,6 @@ export class Proposals {
       }
     }
     this.#schedule();
-  }
-
-  /** From now on everything new is refused; what is under way goes on. */
-  close(): void {
-    this.#isClosed = true;
   }
 
   /** Nobody waits for an answer; the log may still hold entries whose commands were given up. */
@@ -178,9 +209,10 @@ export class Proposals {
       for (const command of submission.commands) commands.push(command);
       mayUseReserve &&= submission.mayUseReserve;
     }
-    const entry: LogEntry = { timeMs: this.#clock.wallMs(), commands };
+    const entry: LogEntry = { timeMs: this.#logTimeMs(), commands };
     const bytes = encodeEntry(entry);
-    const own: ProposedEntry = { entry, bytes, raftTerm, batch, isCommitted: false };
+    const fresh = { isCommitted: false, isForgotten: false };
+    const own: ProposedEntry = { entry, bytes, raftTerm, batch, ...fresh };
     this.#inFlight.push(own);
     void this.#log
       .propose(bytes, { raftTerm, mayUseReserve })
@@ -188,6 +220,7 @@ export class Proposals {
   }
 
   #concluded(own: ProposedEntry, outcome: ProposeOutcome, mayUseReserve: boolean): void {
+    if (own.isForgotten) return;
     this.#inFlight = this.#inFlight.filter((other) => other !== own);
     const open = own.batch.filter((item) => !item.isSettled);
     switch (outcome.kind) {
@@ -201,8 +234,7 @@ export class Proposals {
         assert(!own.isCommitted, "an entry that is in no log was not delivered");
         this.#notApplied(open, outcome.reason, mayUseReserve);
     }
-    // What was sent back waits for the role or the next sweep; nothing else holds a flush back.
-    if (outcome.kind !== "not-applied") this.#schedule();
+    this.#schedule();
   }
 
   #notApplied(
@@ -211,7 +243,7 @@ export class Proposals {
     mayUseReserve: boolean,
   ): void {
     if (reason === "not-leader" || reason === "raft-term-changed") {
-      this.#sendBack(open);
+      for (const item of open) settle(item, { kind: "not-led" });
     } else if (reason === "no-space") {
       // Only what may use the reserve is worth another try, and only without the others.
       const again = open.filter((item) => item.submission.mayUseReserve && !mayUseReserve);
@@ -223,25 +255,23 @@ export class Proposals {
     }
   }
 
-  #sendBack(open: readonly Gathered[]): void {
-    this.#gathered = [...open, ...this.#gathered];
-    for (const item of open) this.#gatheredBytes += item.bytes;
-  }
-
   #refuse(item: Gathered, reason: NotAppliedReason, gatheredBytes: number = item.bytes): void {
     this.#gatheredBytes -= gatheredBytes;
     settle(item, { kind: "not-applied", reason });
   }
 }
 
-function settle(item: Gathered, outcome: SubmissionOutcome): void {
+function settle(item: Gathered, outcome: LedOutcome): void {
   if (item.isSettled) return;
   item.isSettled = true;
   item.submission.settle(outcome);
 }
 
-/** An upper estimate for what our validation lets through; only the sizing of entries depends on it. */
-function estimateBytes(commands: readonly Command[]): number {
+/**
+ * How much of an entry commands take: an upper estimate for what our validation lets through. Only
+ * the sizing of entries and queues depends on it.
+ */
+export function estimateBytes(commands: readonly Command[]): number {
   let bytes = 0;
   for (const command of commands) {
     bytes += 128;

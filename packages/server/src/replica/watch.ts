@@ -33,7 +33,9 @@ export type WatchEvent =
       readonly afterRevision: bigint;
       readonly beforeRevision: bigint;
     }
-  | { readonly kind: "progress"; readonly partition: number; readonly revision: bigint };
+  | { readonly kind: "progress"; readonly partition: number; readonly revision: bigint }
+  /** Whether the replicas that it is served from are in contact with their quorums. */
+  | { readonly kind: "contact"; readonly hasQuorum: boolean };
 
 /** One revision per partition: everything up to there has been sent. */
 export type ResumePoint = ReadonlyMap<number, bigint>;
@@ -54,6 +56,10 @@ export interface WatchedPartition {
   readonly revision: bigint;
   /** Since its start this replica has once been level with its leader. */
   readonly isCaughtUp: boolean;
+  /** False while it may be cut off, so that what it shows may be old. */
+  readonly hasContact: boolean;
+  /** What it shows is the newest there is, as far as anybody can know: it leads. */
+  readonly isLeader: boolean;
   readonly watchers: WatchIndex<Watch>;
   isHomeOf(key: PrimitiveKey): boolean;
   view(key: PrimitiveKey): ElectionView;
@@ -94,19 +100,24 @@ export class Watch {
   #pagedPartitions = 0;
   #pagedKey: PrimitiveKey | undefined;
   #end: WatchEnd | undefined;
+  /** A watch that is told nothing is in contact. */
+  #toldContact = true;
   #isReadySaid = false;
 
   constructor(options: WatchOptions) {
     this.#options = options;
   }
 
-  /** Begins at once where the replicas are level with what was asked for, else after a read barrier. */
+  /**
+   * Begins at once where the replicas are level with what was asked for, else after a read barrier.
+   * One that is cut off cannot have any: it begins with what it has, and says so.
+   */
   start(): void {
     const { partitions, resume, giveUpAtMs } = this.#options;
-    const behind = partitions.filter(
-      (partition) =>
-        !partition.isCaughtUp || (resume?.get(partition.number) ?? 0n) > partition.revision,
-    );
+    const behind = partitions.filter((partition) => {
+      const isAsked = (resume?.get(partition.number) ?? 0n) > partition.revision;
+      return !partition.isCaughtUp || isAsked || (partition.hasContact && !partition.isLeader);
+    });
     let missing = behind.length;
     if (missing === 0) this.#begin();
     for (const partition of behind) {
@@ -131,6 +142,11 @@ export class Watch {
     }
     this.#queue.push({ kind: "change", partition: partition.number, change });
     this.#sayReady();
+  }
+
+  /** A replica was cut off, or is in contact again; told when that changes anything for the whole. */
+  contactChanged(): void {
+    if (this.#state === "live" || this.#state === "paging") this.#tellContact();
   }
 
   /** Says how far nothing was missed, where that is further than the last event told. */
@@ -177,6 +193,11 @@ export class Watch {
     this.#head = 0;
   }
 
+  /** How many changes wait to be taken. */
+  get backlog(): number {
+    return this.#queue.length - this.#head;
+  }
+
   /** Why it has ended; what was queued is gone. */
   get ended(): WatchEnd | undefined {
     return this.#end;
@@ -215,6 +236,15 @@ export class Watch {
     for (const partition of partitions) {
       partition.watchers.add(this.#targetOn(partition), this);
     }
+    this.#tellContact();
+    this.#sayReady();
+  }
+
+  #tellContact(): void {
+    const hasQuorum = this.#options.partitions.every((partition) => partition.hasContact);
+    if (hasQuorum === this.#toldContact) return;
+    this.#toldContact = hasQuorum;
+    this.#queue.push({ kind: "contact", hasQuorum });
     this.#sayReady();
   }
 

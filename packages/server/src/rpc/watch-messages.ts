@@ -53,6 +53,10 @@ function messageOf(event: WatchEvent): WatchResponse["event"] {
         value: { $typeName: "conclave.v1.Gap", partition, afterRevision, beforeRevision },
       };
     }
+    case "contact": {
+      const quorum = event.hasQuorum;
+      return { case: "contact", value: { $typeName: "conclave.v1.Contact", quorum } };
+    }
     default: {
       const { partition, revision } = event;
       return {
