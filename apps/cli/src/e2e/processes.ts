@@ -77,15 +77,18 @@ function follow(child: ChildProcess): Running {
   };
 }
 
+/** What was looked for, or that it is not there yet. */
+type Look<T> = T | undefined | false;
+
 /** Waits until `look` gives something other than undefined or false. */
 export async function eventually<T>(
   what: string,
-  look: () => T | undefined | false,
+  look: () => Look<T> | Promise<Look<T>>,
   context: () => string = () => "",
 ): Promise<T> {
   const endMs = performance.now() + BOUND_MS;
   while (performance.now() < endMs) {
-    const seen = look();
+    const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     await delay(CHECK_MS);
   }

@@ -15,16 +15,21 @@ export interface Server {
 export interface Scene extends AsyncDisposable {
   readonly folder: string;
   readonly processes: Processes;
+  /** Does this too when the scene ends, after its processes have. */
+  onEnd(undo: () => void): void;
 }
 
 export function createScene(): Scene {
   const folder = mkdtempSync(join(tmpdir(), "conclave-cli-"));
   const processes = createProcesses(folder);
+  const undos: (() => void)[] = [];
   return {
     folder,
     processes,
+    onEnd: (undo) => undos.push(undo),
     async [Symbol.asyncDispose]() {
       await processes[Symbol.asyncDispose]();
+      for (const undo of undos) undo();
       rmSync(folder, { recursive: true, force: true });
     },
   };

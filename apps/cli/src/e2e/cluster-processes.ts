@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A cluster of real servers for end-to-end specs: each a process with a port and a data directory of
+ * its own, that can be killed, stopped, wiped and started again.
+ *
+ * With `links` the servers know each other only by the addresses of proxies, so that a spec can cut,
+ * delay or blackhole what one of them sends to another. Clients reach them directly.
+ */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { freePorts } from "./free-ports.ts";
+import { createLinks, type Links } from "./links.ts";
+import { eventually, type Running } from "./processes.ts";
+import type { Scene } from "./server.ts";
+
+export interface ServerNode {
+  readonly number: number;
+  /** Where clients reach it, whatever happens to the links. */
+  readonly url: string;
+  readonly dataDir: string;
+  /** The process that was started last. */
+  readonly process: Running;
+  /** Of the same; undefined before the first start. */
+  readonly pid: number | undefined;
+  /** Resolves when the port is open, quorum or not. */
+  start(): Promise<void>;
+  /** Resolves when the process is gone. */
+  kill(signal?: "SIGKILL" | "SIGTERM"): Promise<number | null>;
+  /** SIGSTOP and SIGCONT: what a hypervisor's pause does. */
+  pause(): void;
+  resume(): void;
+  /** Removes its data, which must not be in use. */
+  wipe(): void;
+}
+
+export interface ClusterProcesses {
+  readonly nodes: readonly ServerNode[];
+  readonly urls: readonly string[];
+  /** Only where asked for. */
+  readonly links: Links | undefined;
+  node(number: number): ServerNode;
+  /** Resolves when every partition has a leader that each of these nodes reaches; all by default. */
+  ready(nodes?: readonly ServerNode[]): Promise<void>;
+  /** A further server that asks to join; it is started, and not waited for. */
+  join(number: number): Promise<ServerNode>;
+}
+
+export interface ClusterOptions {
+  readonly hasLinks?: boolean;
+  /** For instance another limit of the shell's: starts `conclave` in its place. */
+  readonly under?: (node: number, args: readonly string[]) => Running;
+}
+
+/** Starts three servers and resolves when all are ready. They end with the scene. */
+export async function startCluster(
+  scene: Scene,
+  options: ClusterOptions = {},
+): Promise<ClusterProcesses> {
+  const cluster = await createCluster(scene, options);
+  await Promise.all(cluster.nodes.map((node) => node.start()));
+  await cluster.ready();
+  return cluster;
+}
+
+/** Three servers that have not been started. */
+export async function createCluster(
+  scene: Scene,
+  { hasLinks = false, under }: ClusterOptions = {},
+): Promise<ClusterProcesses> {
+  const ports = await freePorts(3);
+  const nodes: ServerNode[] = [];
+  const pidOf = (number: number): number | undefined => nodes[number - 1]?.pid;
+  const links = hasLinks ? await createLinks(ports, pidOf) : undefined;
+  const list = ports
+    .map((port, i) => `${i + 1}=${links?.addressOf(i + 1) ?? `127.0.0.1:${port}`}`)
+    .join(",");
+  if (links !== undefined) scene.onEnd(() => links.close());
+  const run = under ?? ((_, args) => scene.processes.conclave(args));
+  for (const [i, port] of ports.entries()) {
+    const start = (args: readonly string[]): Running => run(i + 1, args);
+    nodes.push(createNode(scene, i + 1, port, ["--cluster", list], start));
+  }
+  return {
+    nodes,
+    urls: nodes.map(({ url }) => url),
+    links,
+    node: (number) => nodeAt(nodes, number),
+    ready: async (asked = nodes) => {
+      await Promise.all(asked.map((node) => untilReady(node)));
+    },
+    async join(number) {
+      const [port = 0] = await freePorts(1);
+      const args = ["--join", nodes.map(({ url }) => url).join(",")];
+      const node = createNode(scene, number, port, args, (all) => scene.processes.conclave(all));
+      await node.start();
+      return node;
+    },
+  };
+}
+
+function nodeAt(nodes: readonly ServerNode[], number: number): ServerNode {
+  const node = nodes[number - 1];
+  if (node === undefined) throw new Error(`there is no node ${number}`);
+  return node;
+}
+
+function createNode(
+  scene: Scene,
+  number: number,
+  port: number,
+  membership: readonly string[],
+  run: (args: readonly string[]) => Running,
+): ServerNode {
+  const dataDir = join(scene.folder, `node-${number}`);
+  const url = `http://127.0.0.1:${port}`;
+  let running: Running | undefined;
+  const current = (): Running => {
+    if (running === undefined) throw new Error(`node ${number} was never started`);
+    return running;
+  };
+  return {
+    number,
+    url,
+    dataDir,
+    get process() {
+      return current();
+    },
+    get pid() {
+      return running?.pid;
+    },
+    async start() {
+      const listen = ["--listen", `127.0.0.1:${port}`];
+      const dir = ["--data-dir", dataDir];
+      running = run(["server", "--node", `${number}`, ...listen, ...dir, ...membership]);
+      const { stdout, stderr } = running;
+      await eventually(
+        `node ${number} opens its port`,
+        () => stdout().includes(`conclave: node ${number} ready on ${url}\n`),
+        stderr,
+      );
+    },
+    async kill(signal = "SIGKILL") {
+      current().kill(signal);
+      return current().exited;
+    },
+    pause: () => current().kill("SIGSTOP"),
+    resume: () => current().kill("SIGCONT"),
+    wipe: () => rmSync(dataDir, { recursive: true, force: true }),
+  };
+}
+
+function untilReady({ number, url, process }: ServerNode): Promise<true> {
+  return eventually(`node ${number} is ready`, () => isReady(url), process.stderr);
+}
+
+async function isReady(url: string): Promise<true | undefined> {
+  try {
+    const { status } = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+    return status === 200 ? true : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the nodes of a cluster say of themselves, asked over the wire as an operator's program would. */
+
+import { eventually } from "./processes.ts";
+
+export interface PartitionStatus {
+  readonly partition: number;
+  /** 0: the node that was asked knows none. */
+  readonly leader: number;
+  readonly appliedIndex: bigint;
+  readonly lastIndex: bigint;
+  readonly voters: readonly number[];
+  readonly outgoing: readonly number[];
+  readonly learners: readonly number[];
+  readonly hasOldConfiguration: boolean;
+  readonly stateHash: bigint;
+}
+
+export interface MemberStatus {
+  readonly node: number;
+  readonly incarnation: number;
+}
+
+export interface NodeStatus {
+  readonly node: number;
+  readonly members: readonly MemberStatus[];
+  readonly partitions: readonly PartitionStatus[];
+}
+
+/** Undefined when the node does not answer within seconds. */
+export async function statusOf(url: string, includeHash = false): Promise<NodeStatus | undefined> {
+  try {
+    const response = await fetch(`${url}/conclave.cluster.v1.ClusterService/Status`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ includeHash }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    return response.ok ? nodeStatus((await response.json()) as Json) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Resolves when all nodes have applied the same entries of every partition, and their states are equal.
+ *
+ * @throws when two nodes have applied the same entries and their states differ: they never agree again.
+ */
+export async function untilReplicasAgree(urls: readonly string[]): Promise<void> {
+  let last: readonly (NodeStatus | undefined)[] = [];
+  await eventually(
+    "the replicas agree",
+    async () => {
+      last = await Promise.all(urls.map((url) => statusOf(url, true)));
+      const known = last.filter((status) => status !== undefined);
+      refuseDivergence(known);
+      return known.length === urls.length && known.every((status) => isLevel(status, known[0]));
+    },
+    () => last.map(summaryOf).join("\n"),
+  );
+}
+
+/** Which node leads the partition, by the word of the node at this URL, once it knows one. */
+export function untilLeader(url: string, partition: number): Promise<number> {
+  return eventually(`partition ${partition} has a leader`, async () => {
+    const status = await statusOf(url);
+    return status?.partitions.find((one) => one.partition === partition)?.leader || undefined;
+  });
+}
+
+/** The node that leads most partitions. */
+export async function busiestNode(url: string): Promise<number> {
+  const led = new Map<number, number>();
+  for (const { leader } of (await statusOf(url))?.partitions ?? []) {
+    if (leader !== 0) led.set(leader, (led.get(leader) ?? 0) + 1);
+  }
+  const [busiest] = [...led].sort(([, a], [, b]) => b - a);
+  if (busiest === undefined) throw new Error(`${url} knows no leader`);
+  return busiest[0];
+}
+
+function refuseDivergence(statuses: readonly NodeStatus[]): void {
+  const hashes = new Map<string, { readonly node: number; readonly hash: bigint }>();
+  for (const { node, partitions } of statuses) {
+    for (const { partition, appliedIndex, stateHash } of partitions) {
+      const key = `partition ${partition} at index ${appliedIndex}`;
+      const other = hashes.get(key);
+      if (other !== undefined && other.hash !== stateHash) {
+        throw new Error(`nodes ${other.node} and ${node} differ in ${key}`);
+      }
+      hashes.set(key, { node, hash: stateHash });
+    }
+  }
+}
+
+function isLevel({ partitions }: NodeStatus, other: NodeStatus | undefined): boolean {
+  return (
+    partitions.length === other?.partitions.length &&
+    partitions.every(({ appliedIndex }, i) => appliedIndex === other.partitions[i]?.appliedIndex)
+  );
+}
+
+function summaryOf(status: NodeStatus | undefined): string {
+  if (status === undefined) return "no answer";
+  const indexes = status.partitions.map(({ appliedIndex }) => `${appliedIndex}`);
+  return `node ${status.node} has applied ${indexes.join(" ")}`;
+}
+
+/** The JSON form of protobuf leaves out what is 0 or empty, and writes 64 bits as text. */
+type Json = { readonly [field: string]: unknown };
+
+function nodeStatus(json: Json): NodeStatus {
+  return {
+    node: Number(json["node"] ?? 0),
+    members: listIn(json, "members").map((member) => ({
+      node: Number(member["node"] ?? 0),
+      incarnation: Number(member["incarnation"] ?? 0),
+    })),
+    partitions: listIn(json, "partitions").map((partition) => ({
+      partition: Number(partition["partition"] ?? 0),
+      leader: Number(partition["leader"] ?? 0),
+      appliedIndex: BigInt(String(partition["appliedIndex"] ?? 0)),
+      lastIndex: BigInt(String(partition["lastIndex"] ?? 0)),
+      voters: numbersIn(partition, "voters"),
+      outgoing: numbersIn(partition, "outgoing"),
+      learners: numbersIn(partition, "learners"),
+      hasOldConfiguration: partition["hasOldConfiguration"] === true,
+      stateHash: BigInt(String(partition["stateHash"] ?? 0)),
+    })),
+  };
+}
+
+function listIn(json: Json, field: string): readonly Json[] {
+  return (json[field] ?? []) as readonly Json[];
+}
+
+function numbersIn(json: Json, field: string): readonly number[] {
+  return ((json[field] ?? []) as readonly unknown[]).map(Number);
+}
