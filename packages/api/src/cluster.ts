@@ -7,5 +7,8 @@ export {
   type Partition,
   type Peer,
   PeerState,
+  type SaveSnapshotResponse,
+  SaveSnapshotResponseSchema,
   type StatusResponse,
+  StatusResponseSchema,
 } from "./gen/conclave/cluster/v1/cluster_pb.ts";

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/** ClusterService of conclave.cluster.v1: status, members, leaders and backups, for operators. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  ClusterService,
+  type SaveSnapshotResponse,
+  SaveSnapshotResponseSchema,
+} from "@conclave/api/cluster";
+import type { Clock } from "@conclave/base";
+import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { takeBackup } from "../replica/backup.ts";
+import type { Operation } from "../replica/cluster-operation.ts";
+import type { ClusterOperations } from "../replica/cluster-operations.ts";
+import { isFailure } from "../wire/bounds.ts";
+import {
+  checkAddress,
+  failureOfOperation,
+  nodeOf,
+  partitionsOf,
+} from "../wire/cluster-requests.ts";
+import { connectErrorOf, type Failure, failureOfRead, notApplied } from "../wire/failure.ts";
+import { clusterStatus, type StatusSource } from "./cluster-status.ts";
+
+export interface ClusterServiceOptions extends StatusSource {
+  readonly operations: Pick<ClusterOperations, "changeMembers" | "transfer">;
+  readonly clock: Clock;
+}
+
+/** Serves ClusterService on `router`. */
+export function registerClusterService(
+  router: ConnectRouter,
+  options: ClusterServiceOptions,
+): void {
+  router.service(ClusterService, clusterService(options));
+}
+
+/** A message of a backup is closed at this size; the wire's own limit is 256 KiB. */
+const MESSAGE_BYTES = 128 * 1024;
+
+export function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof ClusterService> {
+  const { node, operations } = options;
+  const giveUpAtMs = (context: HandlerContext): number => node.giveUpAtMs(context.timeoutMs());
+  const change = async (
+    operation: Extract<Operation, { kind: "add-member" | "remove-member" }>,
+    problem: Failure | undefined,
+    context: HandlerContext,
+  ): Promise<boolean> => {
+    if (problem !== undefined) throw connectErrorOf(problem);
+    const outcome = await operations.changeMembers(operation, giveUpAtMs(context));
+    if (outcome.kind !== "done") throw connectErrorOf(failureOfOperation(outcome));
+    return outcome.already;
+  };
+  return {
+    status: ({ includeHash }) => clusterStatus(options, includeHash),
+    async addMember({ node: added, address }, context) {
+      const problem = nodeOf(added, "node") ?? checkAddress(address, "address");
+      const operation = { kind: "add-member", node: added, address } as const;
+      return { already: await change(operation, problem, context) };
+    },
+    async removeMember({ node: removed }, context) {
+      const operation = { kind: "remove-member", node: removed } as const;
+      await change(operation, nodeOf(removed, "node"), context);
+      return {};
+    },
+    async transferLeadership({ toNode, partition }, context) {
+      const problem = nodeOf(toNode, "to_node");
+      if (problem !== undefined) throw connectErrorOf(problem);
+      const partitions = partitionsOf(partition, node.cluster.partitionCount);
+      if (isFailure(partitions)) throw connectErrorOf(partitions);
+      const led = await operations.transfer(partitions, toNode, giveUpAtMs(context));
+      if (led === "no_such_member") throw connectErrorOf(notApplied(led));
+      return { partitions: [...led] };
+    },
+    saveSnapshot: (_request, context) => saveSnapshot(options, context.signal),
+  };
+}
+
+async function* saveSnapshot(
+  { node, clock }: ClusterServiceOptions,
+  signal: AbortSignal,
+): AsyncGenerator<SaveSnapshotResponse> {
+  const { clusterId, partitionCount } = node.cluster;
+  const header = { clusterId, partitionCount, savedMs: clock.wallMs() };
+  let held = new Uint8Array(MESSAGE_BYTES);
+  let length = 0;
+  const take = (): SaveSnapshotResponse => {
+    const chunk = held.subarray(0, length);
+    held = new Uint8Array(MESSAGE_BYTES);
+    length = 0;
+    return create(SaveSnapshotResponseSchema, { chunk });
+  };
+  for await (const part of takeBackup(node.partitions, header, () => node.giveUpAtMs())) {
+    if (signal.aborted) return;
+    if (!(part instanceof Uint8Array)) throw connectErrorOf(failureOfRead(part));
+    for (let at = 0; at < part.length; ) {
+      const piece = part.subarray(at, at + MESSAGE_BYTES - length);
+      held.set(piece, length);
+      length += piece.length;
+      at += piece.length;
+      if (length === MESSAGE_BYTES) yield take();
+    }
+  }
+  if (length > 0) yield take();
+}
