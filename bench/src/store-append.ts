@@ -7,8 +7,8 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createPrng } from "@conclave/base";
-import { createHost, type Group } from "@conclave/raft";
+import { createPrng, LoopWatch } from "@conclave/base";
+import { createHost, type Group, type Host } from "@conclave/raft";
 import { createFileDisk, systemClock } from "@conclave/server/node";
 import { type Answer, count, countWithSpread, decimals, type Question } from "./answer.ts";
 import { closedLoop, takeTurns } from "./rounds.ts";
@@ -88,20 +88,30 @@ async function append(group: Group, batch: number): Promise<void> {
   for (const { kind } of outcomes) if (kind !== "applied") throw new Error(`an entry was ${kind}`);
 }
 
+async function stop(host: Host, loop: LoopWatch): Promise<void> {
+  loop.stop();
+  await host.stop();
+}
+
 function openGroup(folder: string): Promise<{ group: Group; stop: () => Promise<void> }> {
+  const loop = new LoopWatch(systemClock);
   const host = createHost({
-    node: 1,
+    replica: 1,
+    bootstrap: [1],
     clusterId: new Uint8Array(32),
     disk: createFileDisk(folder),
     clock: systemClock,
     prng: createPrng(1n),
+    loop,
+    transport: { send: () => {} },
   });
+  loop.start();
   return new Promise((resolve, reject) => {
     const group = host.openGroup(1, {
       committed: () => {},
       restored: () => {},
       roleChanged: (role) => {
-        if (role.kind === "leader") resolve({ group, stop: () => host.stop() });
+        if (role.kind === "leader") resolve({ group, stop: () => stop(host, loop) });
       },
       snapshot: () => [],
       failed: ({ detail }) => reject(new Error(detail)),

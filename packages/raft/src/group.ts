@@ -5,7 +5,7 @@
  * Types only. Nothing here says how many members a group has or where its bytes lie.
  */
 
-import type { NodeId } from "./ids.ts";
+import type { NodeId, ReplicaId } from "./ids.ts";
 
 /** An entry that a quorum has made durable. Raft's own no-ops are not delivered; indices may skip. */
 export interface CommittedEntry {
@@ -43,8 +43,9 @@ export interface GroupListener {
   /** `leader` is said only once an entry of the leader's own raftTerm has been committed and applied. */
   roleChanged(role: Role): void;
   /**
-   * Chunks of the state as of the last entry given to `committed`; the host walks them to the end
-   * before it calls anything else, so they may be made lazily.
+   * Chunks of the state as of the last entry given to `committed`. The host walks them in slices and
+   * gives this group nothing more to apply before the walk is over, so they may be made lazily from
+   * the state itself (decision 0007).
    */
   snapshot(): Iterable<Uint8Array>;
   /** The last call that the group makes. Its open proposals have been answered `unknown`. */
@@ -90,11 +91,72 @@ export interface ProposeOptions {
   readonly mayUseReserve?: boolean;
 }
 
+/** Who is in a group. `outgoing` is empty except while the voters change. */
+export interface Membership {
+  readonly voters: readonly ReplicaId[];
+  readonly outgoing: readonly ReplicaId[];
+  readonly learners: readonly ReplicaId[];
+}
+
+/**
+ * - `not-leader`: this node does not lead the group.
+ * - `change-under-way`: the last change has not committed yet.
+ * - `raft-term-too-young`: no entry of the leader's own raftTerm has committed yet.
+ * - `would-lose-quorum`: too few of the wished, or of the present voters are heard from.
+ * - `unchanged`: the members are the wished ones already.
+ * - `stopped`: the host is stopping, has failed, or has not started.
+ */
+export type ChangeOutcome =
+  /** It stands in the log at `index`, and is done when that entry and the one that leaves it commit. */
+  | { readonly kind: "begun"; readonly index: number }
+  | {
+      readonly kind: "refused";
+      readonly reason:
+        | "not-leader"
+        | "change-under-way"
+        | "raft-term-too-young"
+        | "would-lose-quorum"
+        | "unchanged"
+        | "stopped";
+    };
+
+/** How far another replica is, as the leader knows it. */
+export interface PeerStatus {
+  readonly replica: ReplicaId;
+  /** Its log equals the leader's up to here, durably. */
+  readonly matchIndex: number;
+  /** It was heard from within an election timeout. */
+  readonly isActive: boolean;
+  readonly isLearner: boolean;
+  readonly state: "probe" | "replicate" | "snapshot";
+}
+
+export interface GroupStatus {
+  readonly raftTerm: number;
+  readonly role: Role;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  /** The one in use, committed or not. */
+  readonly configuration: Membership;
+  /** Empty unless this node leads. */
+  readonly peers: readonly PeerStatus[];
+}
+
 export interface Group {
   /** Hands over `bytes`; the caller does not change them any more. */
   propose(bytes: Uint8Array, options?: ProposeOptions): Promise<ProposeOutcome>;
   /** A quorum round begun after this call (ReadIndex, Raft section 8; thesis 6.4). */
   confirm(): Promise<ConfirmOutcome>;
+  /** Hands leadership to that node, if this one leads and the other is a voter; else does nothing. */
+  transfer(toNode: NodeId): void;
+  /** Asks for these members. One change at a time; by the leader only. */
+  changeConfiguration(
+    voters: readonly ReplicaId[],
+    learners: readonly ReplicaId[],
+  ): Promise<ChangeOutcome>;
+  /** As of now, for showing and for the care of membership. */
+  status(): GroupStatus;
   readonly role: Role;
   /** The last index of which everything has been given to `committed`; moves over no-ops too. */
   readonly appliedIndex: number;

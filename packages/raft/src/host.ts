@@ -6,18 +6,29 @@
  * The only timers are those of the clock that it is given, so the simulator drives it as it is.
  */
 
-import { assert, type CancelTimer, type Clock, type Prng } from "@conclave/base";
-import type { CoreConfig } from "./core/state.ts";
+import {
+  assert,
+  type CancelTimer,
+  type Clock,
+  type LoopWatch,
+  type Prng,
+  TICK_MS,
+} from "@conclave/base";
+import { type CoreConfig, DEFAULT_FLOW_LIMITS } from "./core/config.ts";
+import type { RaftMessage } from "./core/message.ts";
 import type { Group, GroupListener, HostFailure } from "./group.ts";
+import { DiskRoom } from "./host/disk-room.ts";
 import { GroupRuntime } from "./host/group-runtime.ts";
+import { DEFAULT_LIMITS, type HostLimits } from "./host/limits.ts";
+import { Outbox } from "./host/outbox.ts";
 import type { GroupServices, LoopMember } from "./host/services.ts";
-import { WriteQueue } from "./host/write-queue.ts";
-import type { GroupId, NodeId } from "./ids.ts";
+import { refusalOf } from "./host/start-refusal.ts";
+import { bytesOf, WriteQueue } from "./host/write-queue.ts";
+import type { GroupId, ReplicaId } from "./ids.ts";
 import type { Disk } from "./store/disk.ts";
-import type { Refused, Rotten } from "./store/finding.ts";
-import { ENTRY_PREFIX_BYTES, type LogRecord, recordBytesOf } from "./store/log-record.ts";
+import type { LogRecord } from "./store/log-record.ts";
 import { type LogStore, openStore } from "./store/log-store.ts";
-import { FRAME_BYTES } from "./store/record.ts";
+import type { GroupMessage, Transport } from "./transport.ts";
 
 /** Called from the loop; must not throw. For metrics. */
 export interface HostObserver {
@@ -29,35 +40,30 @@ export interface HostObserver {
   }): void;
 }
 
-export interface HostLimits {
-  /** Size of one preallocated log file. Default 16 MiB. */
-  readonly segmentBytes: number;
-  /** The largest entry that is taken. Default 2 MiB. */
-  readonly entryBytesMax: number;
-  /** Bytes and entries of one group that may wait for their commit. Default 8 MiB, 16,384. */
-  readonly uncommittedBytesMax: number;
-  readonly uncommittedEntriesMax: number;
-  /** A group is asked for a snapshot when its log has grown by this much. Default 16 MiB, 65,536. */
-  readonly snapshotEveryBytes: number;
-  readonly snapshotEveryEntries: number;
-  /** Entries found at the start that are kept in memory until applied. Default 64 MiB. */
-  readonly recoveryCacheBytesMax: number;
-}
-
 export interface HostOptions {
-  readonly node: NodeId;
+  /** Who this is: the node, and the incarnation of its directory. */
+  readonly replica: ReplicaId;
   /** 32 bytes; stands in every file, and a directory that holds another one is refused. */
   readonly clusterId: Uint8Array;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly prng: Prng;
+  /** The node's beat; started and stopped by whoever composes the node. */
+  readonly loop: LoopWatch;
+  readonly transport: Transport;
+  /**
+   * Who votes in a group of which the directory holds no snapshot yet; the same at every start of a
+   * node that was there from the beginning. Empty: this one waits to be added by a leader.
+   */
+  readonly bootstrap: readonly ReplicaId[];
   readonly limits?: Partial<HostLimits>;
   readonly observer?: HostObserver;
 }
 
 /**
  * - `locked`: another process has the directory.
- * - `foreign`: it belongs to another cluster, or holds groups that were not opened.
+ * - `foreign`: it belongs to another cluster, holds groups that were not opened, or was written in a
+ *   format that no released version wrote.
  * - `newer`: its format is of a later version.
  * - `not-writable`, `no-space`, `io`: the disk's answer.
  * - `damaged`: what was acknowledged does not verify; the detail says which bytes.
@@ -80,6 +86,10 @@ export interface Host {
   openGroup(id: GroupId, listener: GroupListener): Group;
   /** Reads the disk, calls `restored` of every group that has a snapshot, and begins elections. */
   start(): Promise<StartOutcome>;
+  /** Takes a frame of another replica; what it says of groups that are not here is ignored. */
+  receive(from: ReplicaId, messages: readonly GroupMessage[]): void;
+  /** The transport lost or dropped messages to that replica, or cannot reach it. */
+  unreachable(replica: ReplicaId): void;
   /** Takes no more, finishes what is under way, and gives the directory back. */
   stop(): Promise<void>;
 }
@@ -89,50 +99,51 @@ export function createHost(options: HostOptions): Host {
   return new RaftHost(options);
 }
 
-const DEFAULT_LIMITS: HostLimits = {
-  segmentBytes: 16 * 1024 * 1024,
-  entryBytesMax: 2 * 1024 * 1024,
-  uncommittedBytesMax: 8 * 1024 * 1024,
-  uncommittedEntriesMax: 16_384,
-  snapshotEveryBytes: 16 * 1024 * 1024,
-  snapshotEveryEntries: 65_536,
-  recoveryCacheBytesMax: 64 * 1024 * 1024,
-};
-
-/** In beats of the loop: 300 to 600 ms, and 50 ms. */
-const ELECTION_TICKS = { min: 12, max: 24 };
+/** In beats of the loop: heartbeats of 50 ms, election timeouts of 300 to 600 ms (design section 8). */
 const HEARTBEAT_TICKS = 2;
+const ELECTION_TICKS = { min: 12, max: 24 };
+/**
+ * A leader whose disk takes longer for one sync than any follower waits for a leader hands over: it
+ * still sends heartbeats, so nobody else would ever take its place.
+ */
+const STALLED_MS: number = 2 * ELECTION_TICKS.max * TICK_MS;
+/** How often a node whose disk is full or stalled tries to hand its leaderships over. */
+const STEP_ASIDE_EVERY_MS = 1_000;
 /** Above this many log files, the groups that keep the oldest one alive are asked for snapshots. */
 const SEGMENTS_MAX = 4;
 /** The log counts as idle after so long without a write; then the mark is synced. */
 const IDLE_MS = 100;
-const SPACE_PROBE_MS = 1_000;
-/** What a record of an entry takes on disk beside its bytes. */
-const RECORD_OVERHEAD_BYTES: number = FRAME_BYTES + ENTRY_PREFIX_BYTES;
+/** Under constant load the mark is synced this often, so that rot is told from a torn tail. */
+const SETTLE_EVERY_MS = 5_000;
 
 class RaftHost implements Host, GroupServices {
   readonly clock: Clock;
+  readonly bootstrap: readonly ReplicaId[];
   readonly limits: HostLimits;
   readonly #options: HostOptions;
   readonly #groups = new Map<GroupId, GroupRuntime>();
   readonly #queue = new WriteQueue();
+  readonly #outbox: Outbox;
   #awake = new Set<LoopMember>();
   #store: LogStore | undefined;
+  #room: DiskRoom | undefined;
   #starting: Promise<StartOutcome> | undefined;
   #phase: "new" | "running" | "stopping" | "stopped" = "new";
   #isTurnDue = false;
-  #writing: Promise<void> | undefined;
-  #isWaitingForSpace = false;
+  #writing: { readonly bytes: number; readonly startMs: number } | undefined;
+  #written: Promise<void> = Promise.resolve();
   #snapshotting: Promise<void> = Promise.resolve();
-  /** Bytes of proposals that are taken and not yet durable. */
-  #admittedBytes = 0;
+  #settledMs = 0;
+  #steppedAsideMs = Number.NEGATIVE_INFINITY;
+  #endBeat: () => void = () => {};
   #cancelIdle: CancelTimer = () => {};
-  #cancelProbe: CancelTimer | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.clock = options.clock;
+    this.bootstrap = options.bootstrap;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#outbox = new Outbox(options.transport);
     const { segmentBytes, entryBytesMax } = this.limits;
     assert(entryBytesMax * 2 <= segmentBytes, "an entry is at most half a segment");
   }
@@ -152,7 +163,7 @@ class RaftHost implements Host, GroupServices {
   }
 
   async #start(): Promise<StartOutcome> {
-    const { disk, clusterId } = this.#options;
+    const { disk, clusterId, loop } = this.#options;
     const { segmentBytes, recoveryCacheBytesMax } = this.limits;
     const opened = await openStore({ disk, clusterId, segmentBytes, recoveryCacheBytesMax });
     if (opened.kind !== "opened") {
@@ -168,8 +179,17 @@ class RaftHost implements Host, GroupServices {
       return { kind: "refused", reason: "foreign", detail };
     }
     this.#store = store;
+    this.#room = new DiskRoom({
+      store,
+      clock: this.clock,
+      unwrittenBytes: () => this.#queue.bytes + (this.#writing?.bytes ?? 0),
+      freed: () => this.#scheduleTurn(),
+      failed: (detail) => this.fail({ kind: "disk-failed", detail }),
+    });
     this.#phase = "running";
+    this.#settledMs = this.clock.monotonicMs();
     for (const group of this.#groups.values()) group.begin(store);
+    this.#endBeat = loop.onBeat(() => this.#beat());
     return { kind: "started" };
   }
 
@@ -177,7 +197,10 @@ class RaftHost implements Host, GroupServices {
     await this.#starting;
     if (this.#phase === "new") this.#phase = "stopped";
     if (this.#phase === "running") this.#phase = "stopping";
-    while (this.#isTurnDue || this.#writing !== undefined) await (this.#writing ?? nextTurn());
+    this.#endBeat();
+    while (this.#isTurnDue || this.#writing !== undefined) {
+      await (this.#writing === undefined ? nextTurn() : this.#written);
+    }
     for (const group of this.#groups.values()) await group.quiet();
     await this.#snapshotting;
     this.#end(undefined);
@@ -186,15 +209,28 @@ class RaftHost implements Host, GroupServices {
     await store?.close();
   }
 
+  receive(from: ReplicaId, messages: readonly GroupMessage[]): void {
+    if (this.#phase !== "running") return;
+    for (const { group, message } of messages) {
+      if (this.#mayTake(message)) this.#groups.get(group)?.receive(from, message);
+    }
+  }
+
+  unreachable(replica: ReplicaId): void {
+    if (this.#phase !== "running") return;
+    for (const group of this.#groups.values()) group.post({ kind: "unreachable", replica });
+  }
+
   core(group: GroupId): { readonly config: CoreConfig; readonly prng: Prng } {
-    const { node, prng } = this.#options;
+    const { replica, prng } = this.#options;
     const { uncommittedBytesMax, uncommittedEntriesMax } = this.limits;
-    const config = {
-      replica: node,
+    const config: CoreConfig = {
+      replica,
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
       uncommittedBytesMax,
       uncommittedEntriesMax,
+      flow: DEFAULT_FLOW_LIMITS,
     };
     return { config, prng: prng.child(`group ${group}`) };
   }
@@ -207,16 +243,25 @@ class RaftHost implements Host, GroupServices {
     return this.#phase === "running" || this.#phase === "stopping";
   }
 
+  isWriting(): boolean {
+    return this.#writing !== undefined;
+  }
+
   wake(member: LoopMember): void {
     if (!this.isRunning()) return;
     this.#awake.add(member);
-    if (this.#isTurnDue) return;
-    this.#isTurnDue = true;
-    void nextTurn().then(() => this.#turn());
+    this.#scheduleTurn();
+  }
+
+  send(to: ReplicaId, group: GroupId, message: RaftMessage): void {
+    if (!this.isRunning()) return;
+    this.#outbox.add(to, group, message);
+    this.#scheduleTurn();
   }
 
   persist(records: readonly LogRecord[], whenDurable: () => void): void {
     this.#queue.add(records, whenDurable);
+    this.#scheduleTurn();
   }
 
   snapshot(member: LoopMember): void {
@@ -225,47 +270,57 @@ class RaftHost implements Host, GroupServices {
     });
   }
 
-  refusalForSpace(bytes: number, mayUseReserve: boolean): "no-space" | "overloaded" | undefined {
-    const store = this.#store;
-    assert(store !== undefined, "S1: proposals are taken by an open store");
-    const isShort = store.isShortOfSpace || this.#isWaitingForSpace;
-    if (isShort) this.#watchSpace();
-    if (isShort && !mayUseReserve) return "no-space";
-    const needed = this.#admittedBytes + bytes + RECORD_OVERHEAD_BYTES;
-    if (needed <= store.roomBytes) return undefined;
-    return isShort ? "no-space" : "overloaded";
-  }
-
-  admit(bytes: number): void {
-    this.#admittedBytes += bytes + RECORD_OVERHEAD_BYTES;
-  }
-
-  release(bytes: number): void {
-    this.#admittedBytes -= bytes + RECORD_OVERHEAD_BYTES;
+  room(): DiskRoom {
+    assert(this.#room !== undefined, "S1: proposals are taken by an open store");
+    return this.#room;
   }
 
   fail(failure: HostFailure): void {
     if (this.isRunning()) this.#end(failure);
   }
 
-  /** One turn of the loop: all that has gathered, then one write for all of it. */
+  /** A node without room for a leader's entries does not become one at another's wish. */
+  #mayTake(message: RaftMessage): boolean {
+    return message.kind !== "timeout-now" || this.#room?.isShort !== true;
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    void nextTurn().then(() => this.#turn());
+  }
+
+  #beat(): void {
+    for (const group of this.#groups.values()) group.beat();
+    const nowMs = this.clock.monotonicMs();
+    const isStalled = this.#writing !== undefined && nowMs - this.#writing.startMs > STALLED_MS;
+    if (!isStalled && this.#room?.isShort !== true) return;
+    if (nowMs - this.#steppedAsideMs < STEP_ASIDE_EVERY_MS) return;
+    this.#steppedAsideMs = nowMs;
+    for (const group of this.#groups.values()) group.stepAside();
+  }
+
+  /** One turn of the loop: all that has gathered, then one frame for each replica, and one write. */
   #turn(): void {
     this.#isTurnDue = false;
     if (!this.isRunning()) return;
     const awake = this.#awake;
     this.#awake = new Set();
     for (const member of awake) member.turn();
-    if (this.#writing === undefined && !this.#queue.isEmpty && !this.#isWaitingForSpace) {
+    // Before the write: followers make durable what this node is making durable (thesis 10.2.1).
+    this.#outbox.flush();
+    if (this.#writing === undefined && !this.#queue.isEmpty && !this.room().isWaiting) {
       this.#cancelIdle();
-      this.#writing = this.#write();
+      this.#written = this.#write();
     }
   }
 
   async #write(): Promise<void> {
     const store = this.#store;
     assert(store !== undefined, "S1: a store is open while it is written to");
-    const batch = this.#queue.take();
     const startMs = this.clock.monotonicMs();
+    this.#writing = { bytes: this.#queue.bytes, startMs };
+    const batch = this.#queue.take();
     const outcome = await store.append(batch.records);
     this.#writing = undefined;
     if (outcome.kind === "failed") {
@@ -273,70 +328,42 @@ class RaftHost implements Host, GroupServices {
       return;
     }
     const count = outcome.kind === "synced" ? batch.records.length : outcome.synced;
-    const bytes = this.#settleAdmitted(batch.records, count);
-    const durationMs = this.clock.monotonicMs() - startMs;
-    if (count > 0) this.#options.observer?.synced({ records: count, bytes, durationMs });
+    if (count > 0) {
+      const durationMs = this.clock.monotonicMs() - startMs;
+      const bytes = bytesOf(batch.records.slice(0, count));
+      this.#options.observer?.synced({ records: count, bytes, durationMs });
+    }
     const left = batch.synced(count);
     if (outcome.kind === "no-space") {
       this.#queue.putBack(left);
-      this.#isWaitingForSpace = true;
+      this.room().wait();
     }
-    if (this.#isWaitingForSpace || store.isShortOfSpace) this.#watchSpace();
+    this.room().watch();
     this.#afterWrite(store);
   }
 
-  /** What is durable no longer counts against the room: it is part of the log now. */
-  #settleAdmitted(records: readonly LogRecord[], count: number): number {
-    let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      const record = records[i]!;
-      bytes += recordBytesOf(record);
-      const isProposal = record.kind === "entry" && record.entry.type === "proposal";
-      if (isProposal) this.release(record.entry.bytes.length);
-    }
-    return bytes;
-  }
-
   #afterWrite(store: LogStore): void {
-    for (const id of store.groupsPinning(SEGMENTS_MAX)) this.#groups.get(id)?.requestSnapshot();
-    if (!this.#queue.isEmpty && !this.#isTurnDue) {
-      this.#isTurnDue = true;
-      void nextTurn().then(() => this.#turn());
-    }
+    for (const id of store.groupsPinning(SEGMENTS_MAX)) this.#groups.get(id)?.releaseLog();
+    for (const group of this.#groups.values()) if (group.hasGathered) this.wake(group);
+    if (!this.#queue.isEmpty) this.#scheduleTurn();
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#settledMs >= SETTLE_EVERY_MS) this.#settle(store);
     this.#cancelIdle();
     this.#cancelIdle = this.clock.setTimer(IDLE_MS, () => {
-      if (this.isRunning() && this.#writing === undefined) void store.settle();
+      if (this.isRunning() && this.#writing === undefined) this.#settle(store);
     });
   }
 
-  /** Looks now and then whether there is room again. */
-  #watchSpace(): void {
-    this.#cancelProbe ??= this.clock.setTimer(SPACE_PROBE_MS, () => {
-      void this.#probeSpace();
-    });
-  }
-
-  async #probeSpace(): Promise<void> {
-    const store = this.#store;
-    if (store === undefined || !this.isRunning()) return;
-    await store.probeSpace();
-    this.#cancelProbe = undefined;
-    if (!this.isRunning()) return;
-    if (store.isShortOfSpace) {
-      this.#watchSpace();
-      return;
-    }
-    this.#isWaitingForSpace = false;
-    if (this.#isTurnDue) return;
-    this.#isTurnDue = true;
-    await nextTurn();
-    this.#turn();
+  #settle(store: LogStore): void {
+    this.#settledMs = this.clock.monotonicMs();
+    void store.settle();
   }
 
   #end(failure: HostFailure | undefined): void {
     this.#phase = "stopped";
+    this.#endBeat();
     this.#cancelIdle();
-    this.#cancelProbe?.();
+    this.#room?.end();
     for (const group of this.#groups.values()) group.end(failure);
   }
 }
@@ -344,16 +371,4 @@ class RaftHost implements Host, GroupServices {
 /** A turn begins when the code that woke the loop has run to its end. */
 function nextTurn(): Promise<void> {
   return Promise.resolve();
-}
-
-function refusalOf(outcome: Rotten | Refused): StartOutcome {
-  if (outcome.kind === "rotten") {
-    const places = outcome.rot.map(({ file, offset, end, groups }) => {
-      const whose = groups === "all" ? "all groups" : `group ${groups.join(", ")}`;
-      return `${file} bytes ${offset} to ${end} (${whose})`;
-    });
-    return { kind: "refused", reason: "damaged", detail: places.join("; ") };
-  }
-  const reason = outcome.reason === "read-only" ? "not-writable" : outcome.reason;
-  return { kind: "refused", reason, detail: outcome.detail };
 }

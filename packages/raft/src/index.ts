@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { RaftMessage } from "./core/message.ts";
 export type {
+  ChangeOutcome,
   CommittedEntry,
   ConfirmOutcome,
   Group,
   GroupListener,
+  GroupStatus,
   HostFailure,
+  Membership,
   NotAppliedReason,
+  PeerStatus,
   ProposeOptions,
   ProposeOutcome,
   RestoredSnapshot,
   Role,
 } from "./group.ts";
+export type { HostLimits } from "./host/limits.ts";
 export {
   createHost,
   type Host,
-  type HostLimits,
   type HostObserver,
   type HostOptions,
   type StartOutcome,

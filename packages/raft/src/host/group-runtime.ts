@@ -2,116 +2,188 @@
 /**
  * One group of a host: feeds its events to the algorithm and carries out what comes back.
  *
- * It writes nothing itself; what must be durable is handed to the host's loop, where the records of
- * all groups meet in one write.
+ * It writes and sends nothing itself; what must be durable and what goes to other replicas is handed
+ * to the host's loop, where that of all groups meets in one write and in one frame for each replica.
  */
 
 import { assert, unreachable } from "@conclave/base";
 import type { Effect } from "../core/effect.ts";
 import type { Proposal, RaftEvent } from "../core/event.ts";
-import { createState, type RaftState, type RecoveredEntry } from "../core/state.ts";
+import type { RaftMessage } from "../core/message.ts";
+import { createState, type RaftState } from "../core/state.ts";
 import { start, step } from "../core/step.ts";
 import type {
-  CommittedEntry,
+  ChangeOutcome,
   ConfirmOutcome,
   Group,
   GroupListener,
+  GroupStatus,
   HostFailure,
   NotAppliedReason,
   ProposeOptions,
   ProposeOutcome,
   Role,
 } from "../group.ts";
-import type { GroupId } from "../ids.ts";
+import { type GroupId, type NodeId, nodeOf, type ReplicaId } from "../ids.ts";
 import type { LogEntry } from "../log/entry.ts";
 import type { LogRecord } from "../store/log-record.ts";
 import type { LogStore } from "../store/log-store.ts";
+import { Applier } from "./applier.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import { EntryCache } from "./entry-cache.ts";
+import { mostAdvancedPeer, peersOf, roleOf } from "./group-status.ts";
+import { OpenProposals } from "./open-proposals.ts";
+import { recoveredOf } from "./recovered.ts";
+import { Sender } from "./sender.ts";
 import type { GroupServices } from "./services.ts";
+import { Snapshots } from "./snapshots.ts";
 
-interface OpenProposal {
-  readonly bytes: number;
-  readonly resolve: (outcome: ProposeOutcome) => void;
+/** What exists once the group has begun. */
+interface Begun {
+  readonly state: RaftState;
+  readonly store: LogStore;
+  readonly sender: Sender;
+  readonly snapshots: Snapshots;
 }
 
-/** How long to wait after a snapshot could not be written. */
-const SNAPSHOT_RETRY_MS = 1_000;
+/**
+ * Beats for which one that leads no more waits for what it had proposed: as long as the longest
+ * election timeout, after which another leader has most likely committed or replaced it.
+ */
+const PATIENCE_BEATS = 24;
 
 export class GroupRuntime implements Group {
   readonly id: GroupId;
   role: Role = { kind: "follower", raftTerm: 0, leader: undefined };
-  appliedIndex = 0;
   readonly #listener: GroupListener;
   readonly #services: GroupServices;
-  #store: LogStore | undefined;
-  #state: RaftState | undefined;
+  readonly #cache: EntryCache;
+  readonly #applier: Applier;
+  readonly #open = new OpenProposals();
+  readonly #reads = new Map<number, (outcome: ConfirmOutcome) => void>();
+  readonly #changes = new Map<number, (outcome: ChangeOutcome) => void>();
+  #begun: Begun | undefined;
   #events: RaftEvent[] = [];
   #proposals: Proposal[] = [];
-  readonly #open = new Map<number, OpenProposal>();
-  /** Proposals in the log, by index, oldest first. */
-  #inLog: { readonly index: number; readonly proposal: number }[] = [];
-  readonly #reads = new Map<number, (outcome: ConfirmOutcome) => void>();
+  #proposalBytes = 0;
+  #waitingReads: number[] = [];
   #lastNumber = 0;
-  #commitIndex = 0;
-  #loading: Promise<void> | undefined;
-  #grownBytes = 0;
-  #grownEntries = 0;
-  #isSnapshotting = false;
-  #snapshotNotBeforeMs = 0;
+  #lostBeats = 0;
+  #isBeat = false;
 
   constructor(id: GroupId, listener: GroupListener, services: GroupServices) {
     this.id = id;
     this.#listener = listener;
     this.#services = services;
+    this.#cache = new EntryCache(services.limits.cacheBytesMax);
+    this.#applier = new Applier({
+      group: id,
+      listener,
+      cache: this.#cache,
+      services,
+      wake: () => services.wake(this),
+      applied: (entries) => this.#applied(entries),
+    });
+  }
+
+  get appliedIndex(): number {
+    return this.#applier.appliedIndex;
   }
 
   /** Takes up what the disk holds and begins to seek a leader. */
   begin(store: LogStore): void {
-    const log = store.log(this.id);
-    const { config, prng } = this.#services.core(this.id);
-    const entries: RecoveredEntry[] = [];
-    for (let i = log.base.index + 1; i <= log.lastIndex; i++) {
-      entries.push({ raftTerm: log.raftTermAt(i), size: 0 });
-    }
-    this.#store = store;
-    this.#state = createState(config, prng, {
-      hardState: log.hardState,
-      snapshot: {
-        ...log.base,
-        bytes: 0,
-        configuration: { voters: [config.replica], outgoing: [], learners: [] },
-      },
-      entries,
-    });
-    this.appliedIndex = log.base.index;
-    this.#commitIndex = log.base.index;
+    const { id } = this;
+    const log = store.log(id);
+    const { config, prng } = this.#services.core(id);
+    const { recovered, cached } = recoveredOf(store, id, this.#services.bootstrap);
+    const state = createState(config, prng, recovered);
+    for (const entry of cached) this.#cache.add(entry);
+    const sender = this.#sender(state, store);
+    this.#begun = { state, store, sender, snapshots: this.#snapshots(state, store) };
+    this.#applier.begin(store, log.base.index);
     this.role = { kind: "follower", raftTerm: log.hardState.raftTerm, leader: undefined };
-    const snapshot = store.takeSnapshot(this.id);
+    const snapshot = store.takeSnapshot(id);
     if (snapshot !== undefined) this.#listener.restored(snapshot);
-    for (const effect of start(this.#state)) this.#perform(effect);
+    for (const effect of start(state)) this.#perform(effect);
+    this.#services.wake(this);
   }
 
   propose(bytes: Uint8Array, options: ProposeOptions = {}): Promise<ProposeOutcome> {
     const reason = this.#refusalOf(bytes, options);
     if (reason !== undefined) return Promise.resolve({ kind: "not-applied", reason });
-    const { promise, resolve } = deferred<ProposeOutcome>();
-    this.#lastNumber += 1;
-    const proposal = this.#lastNumber;
-    this.#services.admit(bytes.length);
-    this.#open.set(proposal, { bytes: bytes.length, resolve });
+    const proposal = this.#nextNumber();
+    this.#services.room().admit(bytes.length);
     this.#proposals.push({ proposal, bytes, raftTerm: options.raftTerm });
+    this.#proposalBytes += bytes.length;
     this.#services.wake(this);
-    return promise;
+    return this.#open.open(proposal);
   }
 
   confirm(): Promise<ConfirmOutcome> {
     if (!this.#services.isOpen()) {
       return Promise.resolve({ kind: "not-confirmed", reason: "stopped" });
     }
-    const { promise, resolve } = deferred<ConfirmOutcome>();
-    this.#lastNumber += 1;
-    this.#reads.set(this.#lastNumber, resolve);
-    this.post({ kind: "confirm", reads: [this.#lastNumber] });
-    return promise;
+    const read = this.#nextNumber();
+    this.#waitingReads.push(read);
+    this.#services.wake(this);
+    return this.#wait(this.#reads, read);
+  }
+
+  changeConfiguration(
+    voters: readonly ReplicaId[],
+    learners: readonly ReplicaId[],
+  ): Promise<ChangeOutcome> {
+    if (!this.#services.isOpen()) return Promise.resolve({ kind: "refused", reason: "stopped" });
+    const change = this.#nextNumber();
+    this.post({ kind: "change-configuration", change, voters, learners });
+    return this.#wait(this.#changes, change);
+  }
+
+  transfer(toNode: NodeId): void {
+    const state = this.#begun?.state;
+    const voters = state?.configurations.inUse.configuration.voters ?? [];
+    const to = voters.find((voter) => nodeOf(voter) === toNode);
+    if (to !== undefined && state?.role.kind === "leader") this.post({ kind: "transfer", to });
+  }
+
+  /** Hands its leadership, if it has one, to the voter that is furthest. */
+  stepAside(): void {
+    const state = this.#begun?.state;
+    const to = state === undefined ? undefined : mostAdvancedPeer(state);
+    if (to !== undefined) this.post({ kind: "transfer", to });
+  }
+
+  status(): GroupStatus {
+    const { role, appliedIndex } = this;
+    const state = this.#begun?.state;
+    const configuration = state?.configurations.inUse.configuration;
+    return {
+      raftTerm: state?.raftTerm ?? 0,
+      role,
+      commitIndex: state?.commitIndex ?? 0,
+      appliedIndex,
+      lastIndex: state?.log.last.index ?? 0,
+      configuration: configuration ?? { voters: [], outgoing: [], learners: [] },
+      peers: state === undefined ? [] : peersOf(state),
+    };
+  }
+
+  receive(from: ReplicaId, message: RaftMessage): void {
+    this.post({ kind: "received", from, message });
+  }
+
+  /** A beat of the node's clock. */
+  beat(): void {
+    this.#isBeat = true;
+    this.post({ kind: "tick" });
+    const isLost = this.role.kind === "follower" && this.#open.hasAnyInLog;
+    this.#lostBeats = isLost ? this.#lostBeats + 1 : 0;
+    if (this.#lostBeats > PATIENCE_BEATS) this.#open.truncated(0);
+  }
+
+  /** Proposals wait for the write that is under way. */
+  get hasGathered(): boolean {
+    return this.#proposals.length > 0;
   }
 
   /** Hands over an event for the next turn. */
@@ -122,210 +194,208 @@ export class GroupRuntime implements Group {
 
   /** Steps all that has gathered. Called from the loop. */
   turn(): void {
+    // The log is being replaced: what has come since is for the one that will be.
+    if (this.#begun === undefined || this.#begun.snapshots.isInstalling) return;
     const events = this.#events;
     this.#events = [];
     for (const event of events) this.#step(event);
-    if (this.#proposals.length > 0) {
-      const proposals = this.#proposals;
-      this.#proposals = [];
-      this.#step({ kind: "propose", proposals });
-    }
-    this.#deliver();
+    const reads = this.#waitingReads;
+    this.#waitingReads = [];
+    if (reads.length > 0) this.#step({ kind: "confirm", reads });
+    this.#stepProposals(this.#isBeat);
+    this.#isBeat = false;
+    this.#applier.deliver();
   }
 
-  /** Answers everything that is open: what is in the log may yet be applied, the rest is not. */
+  /** Answers everything that is open. */
   end(failure: HostFailure | undefined): void {
-    const inLog = new Set(this.#inLog.map((entry) => entry.proposal));
-    for (const [proposal, { resolve }] of this.#open) {
-      const outcome: ProposeOutcome = inLog.has(proposal)
-        ? { kind: "unknown" }
-        : { kind: "not-applied", reason: "stopped" };
-      resolve(outcome);
-    }
-    this.#open.clear();
+    this.#open.end();
     for (const resolve of this.#reads.values()) {
       resolve({ kind: "not-confirmed", reason: "stopped" });
     }
     this.#reads.clear();
+    for (const resolve of this.#changes.values()) resolve({ kind: "refused", reason: "stopped" });
+    this.#changes.clear();
     this.#proposals = [];
     this.#events = [];
     if (failure !== undefined) this.#listener.failed(failure);
   }
 
-  /** Resolves when no read of the disk is under way. */
+  /** Resolves when nothing of this group is under way on the disk. */
   async quiet(): Promise<void> {
-    await this.#loading;
+    await this.#applier.quiet();
+    await this.#begun?.sender.quiet();
+    await this.#begun?.snapshots.quiet();
   }
 
   /** Keeps a snapshot of what has been applied. Called from the loop, one group at a time. */
   async saveSnapshot(): Promise<void> {
-    const store = this.#store;
-    assert(store !== undefined && this.#state !== undefined, "R6: a snapshot is of a begun group");
-    const index = this.appliedIndex;
-    if (index > this.#state.log.base.index) {
-      const base = { index, raftTerm: this.#state.log.raftTermAt(index) };
-      const bytesAtStart = this.#grownBytes;
-      const entriesAtStart = this.#grownEntries;
-      const saved = await store.saveSnapshot(this.id, base, this.#listener.snapshot());
-      if (saved.kind === "ok") {
-        this.#grownBytes -= bytesAtStart;
-        this.#grownEntries -= entriesAtStart;
-        this.post({ kind: "snapshotted", index, bytes: 0 });
-      } else {
-        this.#snapshotNotBeforeMs = this.#services.clock.monotonicMs() + SNAPSHOT_RETRY_MS;
-      }
-    }
-    this.#isSnapshotting = false;
+    await this.#begun?.snapshots.save();
   }
 
-  /** Asks the host for a turn to save a snapshot, unless one is under way or has just failed. */
-  requestSnapshot(): void {
-    const isTooSoon = this.#services.clock.monotonicMs() < this.#snapshotNotBeforeMs;
-    if (this.#isSnapshotting || isTooSoon) return;
-    this.#isSnapshotting = true;
-    this.#services.snapshot(this);
+  /** The oldest of too many log files is kept for this group's sake. */
+  releaseLog(): void {
+    this.#begun?.snapshots.request({ mayKeepTail: false });
   }
 
   #refusalOf(bytes: Uint8Array, options: ProposeOptions): NotAppliedReason | undefined {
     if (!this.#services.isOpen()) return "stopped";
     if (this.role.kind !== "leader") return "not-leader";
-    if (bytes.length > this.#services.limits.entryBytesMax) return "too-large";
-    return this.#services.refusalForSpace(bytes.length, options.mayUseReserve ?? false);
+    const { entryBytesMax, uncommittedBytesMax, uncommittedEntriesMax } = this.#services.limits;
+    if (bytes.length > entryBytesMax) return "too-large";
+    // While they gather for the next write, what is beyond these could not be taken anyway.
+    const isTooMuch = this.#proposalBytes + bytes.length > uncommittedBytesMax;
+    const isFirst = this.#proposals.length === 0;
+    if (this.#proposals.length >= uncommittedEntriesMax || (isTooMuch && !isFirst)) {
+      return "overloaded";
+    }
+    return this.#services.room().refusalOf(bytes.length, options.mayUseReserve ?? false);
+  }
+
+  /** A turn's proposals; while a write is under way they gather, for a beat at most. */
+  #stepProposals(isBeat: boolean): void {
+    if (this.#proposals.length === 0) return;
+    if (this.#services.isWriting() && !isBeat) return;
+    const proposals = this.#proposals;
+    this.#proposals = [];
+    this.#proposalBytes = 0;
+    for (const { bytes } of proposals) this.#services.room().release(bytes.length);
+    this.#step({ kind: "propose", proposals });
   }
 
   #step(event: RaftEvent): void {
-    assert(this.#state !== undefined, "R5: a group steps after it has begun");
-    for (const effect of step(this.#state, event)) this.#perform(effect);
+    const state = this.#begun?.state;
+    assert(state !== undefined, "R5: a group steps after it has begun");
+    for (const effect of step(state, event)) this.#perform(effect);
   }
 
   #perform(effect: Effect): void {
+    const begun = this.#begun;
+    assert(begun !== undefined, "R5: a group acts after it has begun");
     switch (effect.kind) {
       case "persist":
-        this.#persist(effect);
-        return;
-      case "apply":
-        this.#commitIndex = effect.to;
-        return;
-      case "role":
-        this.role = effect.role;
-        this.#listener.roleChanged(effect.role);
+        this.#persist(effect, begun.sender);
         return;
       case "send":
-      case "configuration":
-      case "change-begun":
-      case "change-refused":
-      case "truncated":
-      case "compact":
-      case "write-snapshot-chunk":
+        begun.sender.send(effect.to, effect.message);
         return;
-      case "proposed":
-        this.#inLog.push({ index: effect.index, proposal: effect.proposal });
+      case "apply":
+        this.#applier.allow(effect.to);
         return;
+      case "role":
+        this.role = roleOf(effect.role);
+        this.#listener.roleChanged(this.role);
+        return;
+      case "proposed": {
+        const { raftTerm } = begun.state;
+        this.#open.entered({ index: effect.index, raftTerm, proposal: effect.proposal });
+        return;
+      }
       case "refused":
-        this.#answer(effect.proposal, { kind: "not-applied", reason: effect.reason }, true);
+        this.#open.refused(effect.proposal, effect.reason);
         return;
-      case "confirmed":
-        this.#answerRead(effect.read, {
-          kind: "confirmed",
-          index: effect.index,
-          raftTerm: effect.raftTerm,
-        });
+      case "confirmed": {
+        const { kind, index, raftTerm } = effect;
+        settle(this.#reads, effect.read, { kind, index, raftTerm });
         return;
+      }
       case "not-confirmed":
-        this.#answerRead(effect.read, { kind: "not-confirmed", reason: effect.reason });
+        settle(this.#reads, effect.read, { kind: effect.kind, reason: effect.reason });
+        return;
+      case "change-begun":
+        settle(this.#changes, effect.change, { kind: "begun", index: effect.index });
+        return;
+      case "change-refused":
+        settle(this.#changes, effect.change, { kind: "refused", reason: effect.reason });
+        return;
+      case "configuration":
+        // The algorithm keeps it, and `status` shows it.
+        return;
+      case "truncated":
+        this.#cache.truncateFrom(effect.from);
+        this.#open.truncated(effect.from);
+        return;
+      case "compact":
+        begun.snapshots.compact(effect.to);
+        return;
+      case "write-snapshot-chunk":
+        begun.snapshots.receive(effect);
         return;
       default:
         unreachable(effect);
     }
   }
 
-  #persist(effect: Extract<Effect, { kind: "persist" }>): void {
+  #persist(effect: Extract<Effect, { readonly kind: "persist" }>, sender: Sender): void {
     const group = this.id;
     const records: LogRecord[] = [];
     const { hardState, entries } = effect;
     if (hardState !== undefined) records.push({ kind: "hard-state", group, hardState });
-    for (const entry of entries) records.push({ kind: "entry", group, entry });
+    for (const entry of entries) {
+      records.push({ kind: "entry", group, entry });
+      this.#cache.add(entry);
+    }
     this.#services.persist(records, () => {
       for (const event of effect.thenStep) this.post(event);
+      for (const { to, message } of effect.thenSend) sender.send(to, message);
     });
   }
 
-  /** Gives the listener what is committed, as far as the bytes are in memory. */
-  #deliver(): void {
-    const store = this.#store;
-    assert(store !== undefined, "R5: a group delivers after it has begun");
-    while (this.appliedIndex < this.#commitIndex && this.#loading === undefined) {
-      const entries: LogEntry[] = [];
-      for (let i = this.appliedIndex + 1; i <= this.#commitIndex; i++) {
-        const entry = store.log(this.id).cached(i);
-        if (entry === undefined) break;
-        entries.push(entry);
-      }
-      if (entries.length > 0) this.#apply(entries);
-      else this.#loading = this.#load(store);
-    }
+  #applied(entries: readonly LogEntry[]): void {
+    this.#open.applied(entries);
+    this.#step({ kind: "applied", index: this.appliedIndex });
+    this.#begun?.snapshots.grown(entries);
   }
 
-  #apply(entries: readonly LogEntry[]): void {
-    const log = this.#store?.log(this.id);
-    const proposals: CommittedEntry[] = [];
-    let last = this.appliedIndex;
-    for (const { index, raftTerm, type, bytes } of entries) {
-      assert(index === last + 1, "R5: entries are applied in order and once");
-      last = index;
-      if (type === "proposal") proposals.push({ index, raftTerm, bytes });
-      this.#grownBytes += bytes.length;
-      log?.uncache(index);
-    }
-    this.#grownEntries += entries.length;
-    if (proposals.length > 0) this.#listener.committed(proposals);
-    this.appliedIndex = last;
-    let answered = 0;
-    for (const { index, proposal } of this.#inLog) {
-      if (index > last) break;
-      answered += 1;
-      this.#answer(proposal, { kind: "applied", index }, false);
-    }
-    this.#inLog.splice(0, answered);
-    this.#step({ kind: "applied", index: last });
-    const { snapshotEveryBytes, snapshotEveryEntries } = this.#services.limits;
-    const isLong = this.#grownEntries >= snapshotEveryEntries;
-    if (isLong || this.#grownBytes >= snapshotEveryBytes) this.requestSnapshot();
+  #sender(state: RaftState, store: LogStore): Sender {
+    return new Sender({
+      group: this.id,
+      store,
+      cache: this.#cache,
+      send: (to, message) => this.#services.send(to, this.id, message),
+      isLeading: (raftTerm) => state.role.kind === "leader" && state.raftTerm === raftTerm,
+      unavailable: (to) => this.post({ kind: "entries-unavailable", to }),
+      damaged: ({ file, offset }) => {
+        this.#services.fail({ kind: "damaged", detail: `${file} does not verify at ${offset}` });
+      },
+      diskFailed: (detail) => this.#services.fail({ kind: "disk-failed", detail }),
+    });
   }
 
-  async #load(store: LogStore): Promise<void> {
-    const outcome = await store.load(this.id, this.appliedIndex + 1, this.#commitIndex);
-    this.#loading = undefined;
-    if (!this.#services.isRunning()) return;
-    if (outcome.kind === "loaded") {
-      this.#apply(outcome.entries);
-      this.#services.wake(this);
-    } else if (outcome.kind === "rotten") {
-      const { file, offset } = outcome.rot;
-      this.#services.fail({ kind: "damaged", detail: `${file} does not verify at ${offset}` });
-    } else {
-      this.#services.fail({ kind: "disk-failed", detail: outcome.detail });
-    }
+  #snapshots(state: RaftState, store: LogStore): Snapshots {
+    return new Snapshots({
+      group: this.id,
+      state,
+      store,
+      listener: this.#listener,
+      services: this.#services,
+      applier: this.#applier,
+      member: this,
+      post: (event) => this.post(event),
+      replaced: (index) => {
+        this.#cache.clear();
+        this.#events = this.#events.filter(({ kind }) => kind !== "snapshotted");
+        // What was in the log that is no more, and what went into the new state, nobody here has seen.
+        this.#open.truncated(0);
+        this.#step({ kind: "snapshot-installed", snapshotIndex: index });
+        this.#services.wake(this);
+      },
+    });
   }
 
-  #answer(proposal: number, outcome: ProposeOutcome, isUnwritten: boolean): void {
-    const open = this.#open.get(proposal);
-    assert(open !== undefined, "R5: a proposal is answered once");
-    this.#open.delete(proposal);
-    if (isUnwritten) this.#services.release(open.bytes);
-    open.resolve(outcome);
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
   }
 
-  #answerRead(read: number, outcome: ConfirmOutcome): void {
-    this.#reads.get(read)?.(outcome);
-    this.#reads.delete(read);
+  #wait<T>(waiting: Map<number, (outcome: T) => void>, number: number): Promise<T> {
+    const { promise, resolve }: Deferred<T> = deferred();
+    waiting.set(number, resolve);
+    return promise;
   }
 }
 
-function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
+function settle<T>(waiting: Map<number, (outcome: T) => void>, number: number, outcome: T): void {
+  waiting.get(number)?.(outcome);
+  waiting.delete(number);
 }

@@ -6,7 +6,7 @@
  */
 
 import { assert } from "@conclave/base";
-import type { LogRecord } from "../store/log-record.ts";
+import { type LogRecord, recordBytesOf } from "../store/log-record.ts";
 
 interface Waiter {
   /** How many of the gathered records must be durable. */
@@ -17,13 +17,23 @@ interface Waiter {
 export class WriteQueue {
   #records: LogRecord[] = [];
   #waiters: Waiter[] = [];
+  #bytes = 0;
 
   get isEmpty(): boolean {
-    return this.#records.length === 0;
+    return this.#waiters.length === 0;
   }
 
+  /** What the gathered records take on disk. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Without records, `release` is called when those that were added before are durable. */
   add(records: readonly LogRecord[], release: () => void): void {
-    for (const record of records) this.#records.push(record);
+    for (const record of records) {
+      this.#records.push(record);
+      this.#bytes += recordBytesOf(record);
+    }
     this.#waiters.push({ count: this.#records.length, release });
   }
 
@@ -32,6 +42,7 @@ export class WriteQueue {
     const batch = new Batch(this.#records, this.#waiters);
     this.#records = [];
     this.#waiters = [];
+    this.#bytes = 0;
     return batch;
   }
 
@@ -41,7 +52,12 @@ export class WriteQueue {
     const later = this.#waiters.map((waiter) => ({ ...waiter, count: waiter.count + offset }));
     this.#records = [...batch.records, ...this.#records];
     this.#waiters = [...batch.waiters, ...later];
+    this.#bytes += bytesOf(batch.records);
   }
+}
+
+export function bytesOf(records: readonly LogRecord[]): number {
+  return records.reduce((bytes, record) => bytes + recordBytesOf(record), 0);
 }
 
 export class Batch {

@@ -11,8 +11,8 @@
 import { assert } from "@conclave/base";
 import { getUint53, setUint53 } from "./record.ts";
 
-/** Raised when a file is written that the version before would misread. */
-const FORMAT_VERSION = 1;
+/** Raised when a file is written that the version before would misread. 1 was never released. */
+const FORMAT_VERSION = 2;
 
 export const CLUSTER_ID_BYTES = 32;
 export const IDENTITY_BYTES: number = 8 + 4 + CLUSTER_ID_BYTES;
@@ -21,7 +21,10 @@ export const IDENTITY_BYTES: number = 8 + 4 + CLUSTER_ID_BYTES;
 const MAGIC_LOW = 0x636e6f63;
 const MAGIC_HIGH = 0x6576616c;
 
-export type Identity = "ours" | "foreign" | "newer" | "unknown";
+export type Identity = "ours" | Misfit | "unknown";
+
+/** A file that is whole and not for this version and cluster: named in the refusal. */
+export type Misfit = "foreign" | "newer" | "older";
 
 export function putIdentity(
   view: DataView,
@@ -48,7 +51,8 @@ export function identityAt(
   const isMagic =
     view.getUint32(at, true) === MAGIC_LOW && view.getUint32(at + 4, true) === MAGIC_HIGH;
   if (!isMagic) return "unknown";
-  if (view.getUint32(at + 8, true) > FORMAT_VERSION) return "newer";
+  const version = view.getUint32(at + 8, true);
+  if (version !== FORMAT_VERSION) return version > FORMAT_VERSION ? "newer" : "older";
   for (let i = 0; i < CLUSTER_ID_BYTES; i++) {
     if (bytes[at + 12 + i] !== clusterId[i]) return "foreign";
   }

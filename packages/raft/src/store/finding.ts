@@ -3,6 +3,7 @@
 
 import type { GroupId } from "../ids.ts";
 import type { DiskFaultReason } from "./disk.ts";
+import type { Misfit } from "./file-header.ts";
 
 /** Bytes that were acknowledged and do not verify, or are not there. */
 export interface Rot {
@@ -42,10 +43,14 @@ export function refusedByDisk(fault: {
   return { kind: "refused", reason: isUnforeseen ? "io" : reason, detail };
 }
 
-export function refusedIdentity(reason: "foreign" | "newer", name: string): Refused {
-  const detail =
-    reason === "foreign"
-      ? `${name} belongs to another cluster`
-      : `${name} was written by a newer version`;
-  return { kind: "refused", reason, detail };
+const MISFITS: Readonly<Record<Misfit, string>> = {
+  foreign: "belongs to another cluster",
+  newer: "was written by a newer version",
+  older: "was written by an older development version",
+};
+
+export function refusedIdentity(misfit: Misfit, name: string): Refused {
+  // No released version wrote the older format, so there is nothing to be done with such a file.
+  const reason = misfit === "older" ? "foreign" : misfit;
+  return { kind: "refused", reason, detail: `${name} ${MISFITS[misfit]}` };
 }

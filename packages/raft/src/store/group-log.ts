@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where the entries of one group lie on disk, and the bytes of those that are soon needed.
+ * Where the entries of one group lie on disk.
  *
  * An index in memory over what is durable; it does no I/O. Positions are kept in flat arrays, since
- * there is one for every entry behind the last snapshot.
+ * there is one for every entry that the log has not yet forgotten.
  */
 
 import { assert } from "@conclave/base";
 import type { HardState, LogEntry } from "../log/entry.ts";
+import { ENTRY_PREFIX_BYTES, type LogBase } from "./log-record.ts";
+import { FRAME_BYTES } from "./record.ts";
 
 export interface EntryPosition {
   readonly segment: number;
@@ -17,20 +19,18 @@ export interface EntryPosition {
   readonly length: number;
 }
 
-export interface LogBase {
-  readonly index: number;
-  readonly raftTerm: number;
-}
-
 export class GroupLog {
   hardState: HardState = { raftTerm: 0, votedFor: undefined };
-  /** The entry that the newest durable snapshot ends with; the log begins behind it. */
-  #base: LogBase = { index: 0, raftTerm: 0 };
+  /** The log begins behind this entry. At most where the newest durable snapshot ends. */
+  #base: LogBase;
   readonly #raftTerms: number[] = [];
   readonly #segments: number[] = [];
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
+  /** Entries found when the store opened; those that follow are the caller's to keep. */
   readonly #cached = new Map<number, LogEntry>();
+  /** While the disk is read: the records just read belong to a log that a snapshot replaced. */
+  #isVoid = false;
 
   constructor(base: LogBase = { index: 0, raftTerm: 0 }) {
     this.#base = base;
@@ -38,6 +38,10 @@ export class GroupLog {
 
   get base(): LogBase {
     return this.#base;
+  }
+
+  get isVoid(): boolean {
+    return this.#isVoid;
   }
 
   get lastIndex(): number {
@@ -52,7 +56,7 @@ export class GroupLog {
   }
 
   /** Adds a durable entry; one at an index that is taken replaces it and all behind it. */
-  add(entry: LogEntry, position: EntryPosition, isCached: boolean): void {
+  add(entry: LogEntry, position: EntryPosition, isCached = false): void {
     assert(entry.index > this.#base.index, "S7: an entry lies behind the snapshot");
     assert(entry.index <= this.lastIndex + 1, "S8: a group's entries follow one another");
     if (entry.index <= this.lastIndex) this.#truncateFrom(entry.index);
@@ -64,6 +68,54 @@ export class GroupLog {
     if (isCached) this.#cached.set(entry.index, entry);
   }
 
+  /**
+   * As `add`, for an entry found when the store opens, where the log was begun behind the newest
+   * snapshot. One that was installed may have replaced a log that disagreed with it, and the power
+   * may have failed before that was recorded: what continues another entry than the snapshot's last
+   * is void until the log is reset, or the right entry is found.
+   */
+  recover(
+    entry: LogEntry,
+    position: EntryPosition,
+    isCached: boolean,
+  ): "kept" | "covered" | "missing" {
+    const { index, raftTerm } = entry;
+    if (index < this.#base.index) return "covered";
+    if (index === this.#base.index) {
+      this.#isVoid = raftTerm !== this.#base.raftTerm;
+      this.#truncateFrom(index + 1);
+      return "covered";
+    }
+    const isFirst = index === this.#base.index + 1;
+    if (isFirst && raftTerm < this.#base.raftTerm) this.#isVoid = true;
+    if (this.#isVoid) return "covered";
+    if (index > this.lastIndex + 1) return "missing";
+    this.add(entry, position, isCached);
+    return "kept";
+  }
+
+  /** As `resetTo`, for a reset found when the store opens: of the newest snapshot, or of one before. */
+  recoverReset(base: LogBase): "kept" | "missing" {
+    if (base.index > this.#base.index) return "missing";
+    this.#truncateFrom(this.#base.index + 1);
+    this.#isVoid = base.index !== this.#base.index || base.raftTerm !== this.#base.raftTerm;
+    return "kept";
+  }
+
+  /** Forgets everything: an installed snapshot that ends with `base` has replaced it. */
+  resetTo(base: LogBase): void {
+    this.#truncateFrom(this.#base.index + 1);
+    this.#base = base;
+    this.#isVoid = false;
+  }
+
+  /** The entries that were kept in memory when the store opened, oldest first; handed out once. */
+  takeCached(): readonly LogEntry[] {
+    const cached = [...this.#cached.values()];
+    this.#cached.clear();
+    return cached;
+  }
+
   positionOf(index: number): EntryPosition {
     const at = index - this.#base.index - 1;
     const offset = this.#offsets[at];
@@ -71,21 +123,17 @@ export class GroupLog {
     return { segment: this.#segments[at]!, offset, length: this.#lengths[at]! };
   }
 
-  cached(index: number): LogEntry | undefined {
-    return this.#cached.get(index);
+  /** Bytes of an entry, without what frames them. */
+  sizeAt(index: number): number {
+    return this.positionOf(index).length - FRAME_BYTES - ENTRY_PREFIX_BYTES;
   }
 
-  /** Lets go of the bytes of an entry that has been applied. */
-  uncache(index: number): void {
-    this.#cached.delete(index);
-  }
-
-  /** Forgets what a durable snapshot covers. */
-  compactTo(base: LogBase): void {
-    assert(base.index >= this.#base.index, "R6: a snapshot does not go back");
-    const count = Math.min(base.index - this.#base.index, this.#raftTerms.length);
-    for (let i = 0; i < count; i++) this.#cached.delete(this.#base.index + 1 + i);
-    for (const column of this.#columns()) column.splice(0, count);
+  /** Forgets the entries up to `to`, which a durable snapshot holds. */
+  compactTo(to: number): void {
+    if (to <= this.#base.index) return;
+    const base = { index: to, raftTerm: this.raftTermAt(to) };
+    for (let i = this.#base.index + 1; i <= to; i++) this.#cached.delete(i);
+    for (const column of this.#columns()) column.splice(0, to - this.#base.index);
     this.#base = base;
   }
 

@@ -13,14 +13,22 @@ import type { LogEntry } from "../log/entry.ts";
 import type { Disk, DiskFault, DiskResult } from "./disk.ts";
 import { CLUSTER_ID_BYTES } from "./file-header.ts";
 import { type Refused, type Rot, type Rotten, refusedByDisk } from "./finding.ts";
-import type { GroupLog, LogBase } from "./group-log.ts";
+import type { EntryPosition, GroupLog } from "./group-log.ts";
 import type { LogRecord } from "./log-record.ts";
 import { createMark, type Mark } from "./mark.ts";
 import { readRecord } from "./record.ts";
 import { type Found, readDirectory } from "./recovery.ts";
 import { decodeLogRecord, logOf, type Segment, segmentName } from "./segment.ts";
 import { type AppendOutcome, SegmentWriter } from "./segment-writer.ts";
-import { type Snapshot, snapshotName, writeSnapshot } from "./snapshot-file.ts";
+import {
+  readPart,
+  readSnapshot,
+  type Snapshot,
+  type SnapshotHead,
+  type SnapshotReading,
+  snapshotName,
+} from "./snapshot-file.ts";
+import { beginSnapshot, firstChunkAt, type SnapshotWriter } from "./snapshot-writer.ts";
 import { SpareSegment } from "./spare-segment.ts";
 
 export interface StoreOptions {
@@ -35,8 +43,21 @@ export type OpenOutcome = { readonly kind: "opened"; readonly store: LogStore } 
 
 export type LoadOutcome =
   | { readonly kind: "loaded"; readonly entries: readonly LogEntry[] }
+  /** The log begins behind the first of them, or does not reach it. */
+  | { readonly kind: "gone" }
   | { readonly kind: "rotten"; readonly rot: Rot }
   | DiskFault;
+
+export type PartOutcome =
+  | { readonly kind: "read"; readonly bytes: Uint8Array }
+  | { readonly kind: "gone" }
+  | { readonly kind: "rotten"; readonly rot: Rot }
+  | DiskFault;
+
+export interface NewestSnapshot {
+  readonly head: SnapshotHead;
+  readonly totalBytes: number;
+}
 
 /** Reads at most this much at once when entries are not in memory, unless one entry is larger. */
 const LOAD_BYTES_MAX = 1024 * 1024;
@@ -56,6 +77,11 @@ async function openLocked(options: StoreOptions): Promise<OpenOutcome> {
   const { disk, clusterId } = options;
   const found = await readDirectory(disk, clusterId, options.recoveryCacheBytesMax);
   if (found.kind !== "found") return found;
+  // Whatever the debris was superseded by must not be lost once it is gone.
+  if (found.debris.length > 0) {
+    const synced = await disk.syncDirectory();
+    if (synced.kind === "fault") return refusedByDisk(synced);
+  }
   for (const name of found.debris) {
     const removed = await disk.remove(name);
     if (removed.kind === "fault") return refusedByDisk(removed);
@@ -80,10 +106,11 @@ export class LogStore {
   readonly #clusterId: Uint8Array;
   readonly #groups: Map<GroupId, GroupLog>;
   readonly #snapshots: Map<GroupId, Snapshot>;
-  readonly #snapshotIndexOf = new Map<GroupId, number>();
+  readonly #newest = new Map<GroupId, NewestSnapshot>();
   readonly #mark: Mark;
   readonly #spare: SpareSegment;
   readonly #writer: SegmentWriter;
+  #removing: Promise<void> = Promise.resolve();
   #isAppending = false;
   #isFailed = false;
 
@@ -93,7 +120,11 @@ export class LogStore {
     this.#groups = found.groups;
     this.#snapshots = found.snapshots;
     for (const [group, snapshot] of found.snapshots) {
-      this.#snapshotIndexOf.set(group, snapshot.index);
+      const { index, raftTerm, configuration, bytes } = snapshot;
+      this.#newest.set(group, {
+        head: { index, raftTerm, configuration },
+        totalBytes: bytes.length,
+      });
     }
     this.#mark = mark;
     this.#spare = new SpareSegment(options.disk, options.segmentBytes);
@@ -103,9 +134,14 @@ export class LogStore {
   /** Called once, by `openStore`: writes anew what was found behind the durable end. */
   async begin(found: Found): Promise<AppendOutcome> {
     const isUsable = found.segments.length > 0 && !found.hasTail;
-    const outcome: AppendOutcome = isUsable
-      ? { kind: "synced" }
-      : await this.#append(found.tail, true);
+    let outcome: AppendOutcome = { kind: "synced" };
+    if (!isUsable) outcome = await this.#append(found.tail, { isStart: true });
+    if (outcome.kind !== "synced") return outcome;
+    const resets = [...this.#groups].filter(([, log]) => log.isVoid);
+    if (resets.length > 0) {
+      const records = resets.map(([group, { base }]) => ({ kind: "reset" as const, group, base }));
+      outcome = await this.#append(records, { isStart: false });
+    }
     if (outcome.kind === "synced") void this.#spare.refill();
     return outcome;
   }
@@ -133,7 +169,13 @@ export class LogStore {
 
   /** The reserve could not be filled: what is left is for what must not wait. */
   get isShortOfSpace(): boolean {
-    return this.#spare.isShortOfSpace;
+    return this.#spare.fault?.reason === "no-space";
+  }
+
+  /** The reserve could not be filled for another reason than want of room. */
+  get spareFault(): DiskFault | undefined {
+    const { fault } = this.#spare;
+    return fault?.reason === "no-space" ? undefined : fault;
   }
 
   /** Tries again to fill the reserve, once; called by a timer while the store is short of space. */
@@ -144,19 +186,19 @@ export class LogStore {
 
   /** Makes the records durable, in this order; one call at a time. */
   async append(records: readonly LogRecord[]): Promise<AppendOutcome> {
-    return this.#append(records, false);
+    return this.#append(records, { isStart: false });
   }
 
-  async #append(records: readonly LogRecord[], isNewSegment: boolean): Promise<AppendOutcome> {
+  async #append(
+    records: readonly LogRecord[],
+    { isStart }: { readonly isStart: boolean },
+  ): Promise<AppendOutcome> {
     assert(!this.#isAppending, "S1: one append at a time");
     assert(!this.#isFailed, "S6: nothing is appended after a second fault");
     this.#isAppending = true;
-    const outcome = await this.#writer.append(records, isNewSegment, (from, positions, end) => {
+    const outcome = await this.#writer.append(records, isStart, (from, positions, end) => {
       for (const [i, position] of positions.entries()) {
-        const record = records[from + i]!;
-        const log = this.log(record.group);
-        if (record.kind === "hard-state") log.hardState = record.hardState;
-        else log.add(record.entry, position, true);
+        this.#note(records[from + i]!, position, isStart);
       }
       this.#mark.moveTo(end);
     });
@@ -168,13 +210,16 @@ export class LogStore {
   /** Entries from `from` on, read from disk and verified: at least one, at most `to`. */
   async load(group: GroupId, from: number, to: number): Promise<LoadOutcome> {
     const log = this.log(group);
+    if (from <= log.base.index || from > log.lastIndex) return { kind: "gone" };
     const first = log.positionOf(from);
+    const positions = [first];
     let end = first.offset + first.length;
     let last = from;
-    while (last < to) {
+    while (last < Math.min(to, log.lastIndex)) {
       const next = log.positionOf(last + 1);
       const nextEnd = next.offset + next.length;
       if (next.segment !== first.segment || nextEnd - first.offset > LOAD_BYTES_MAX) break;
+      positions.push(next);
       end = nextEnd;
       last += 1;
     }
@@ -183,8 +228,8 @@ export class LogStore {
     if (read.kind === "fault") return read;
     const bytes = read.value;
     const entries: LogEntry[] = [];
-    for (let index = from; index <= last; index++) {
-      const { offset, length } = log.positionOf(index);
+    for (const [i, { offset, length }] of positions.entries()) {
+      const index = from + i;
       const at = offset - first.offset;
       const record = readRecord(bytes, at, Math.min(at + length, bytes.length), undefined);
       const decoded = record === undefined ? undefined : decodeLogRecord(bytes, record);
@@ -202,29 +247,71 @@ export class LogStore {
     return { kind: "loaded", entries };
   }
 
+  /** Begins a snapshot of a group's state, taken here or sent by a leader. */
+  beginSnapshot(group: GroupId, head: SnapshotHead): Promise<DiskResult<SnapshotWriter>> {
+    return beginSnapshot(this.#disk, this.#clusterId, group, head);
+  }
+
   /**
-   * Keeps a snapshot of a group's state up to `base` and forgets the log behind it. The chunks are
-   * walked before the first wait.
+   * Makes the snapshot durable and the group's newest; one that is not newer than that is dropped.
+   * The log is as it was: `compact`, or a `reset` record for an installed one, follows.
    */
-  async saveSnapshot(
-    group: GroupId,
-    base: LogBase,
-    chunks: Iterable<Uint8Array>,
-  ): Promise<DiskResult<void>> {
-    const log = this.log(group);
-    assert(base.index <= log.lastIndex, "R6: a snapshot holds what has been applied");
-    const written = await writeSnapshot(this.#disk, this.#clusterId, group, base, chunks);
-    if (written.kind === "fault" || this.#isFailed) return written;
-    log.compactTo(base);
-    const older = this.#snapshotIndexOf.get(group);
-    this.#snapshotIndexOf.set(group, base.index);
-    // What is not removed now is found to be debris at the next start.
-    if (older !== undefined && older !== base.index) {
-      await this.#disk.remove(snapshotName(group, older));
+  async keepSnapshot(group: GroupId, writer: SnapshotWriter): Promise<DiskResult<void>> {
+    const { head, totalBytes } = writer;
+    const isNewer = head.index > (this.#newest.get(group)?.head.index ?? 0);
+    if (!isNewer) {
+      await writer.abandon();
+      return { kind: "ok", value: undefined };
     }
-    await this.#writer.removeOldest((segment) => this.#isPast(segment));
-    if (this.isShortOfSpace) await this.probeSpace();
+    const written = await writer.finish();
+    if (written.kind === "fault" || this.#isFailed) return written;
+    const older = this.#newest.get(group);
+    if (older !== undefined && older.head.index > head.index) {
+      await this.#disk.remove(snapshotName(group, head.index));
+      return written;
+    }
+    this.#newest.set(group, { head, totalBytes });
+    // What is not removed now is found to be debris at the next start.
+    if (older !== undefined) await this.#disk.remove(snapshotName(group, older.head.index));
     return written;
+  }
+
+  /** The newest durable snapshot of a group, and the bytes of its state. */
+  newestSnapshot(group: GroupId): NewestSnapshot | undefined {
+    return this.#newest.get(group);
+  }
+
+  /** The whole of a group's newest snapshot, read back. */
+  readSnapshot(group: GroupId): Promise<SnapshotReading> {
+    const newest = this.#newest.get(group);
+    assert(newest !== undefined, "S9: a snapshot that is read back has been kept");
+    return readSnapshot(this.#disk, this.#clusterId, group, newest.head.index);
+  }
+
+  /** A part of the snapshot that ends with `index`; `gone` if another has taken its place. */
+  async readSnapshotPart(
+    group: GroupId,
+    index: number,
+    offset: number,
+    length: number,
+  ): Promise<PartOutcome> {
+    const newest = this.#newest.get(group);
+    if (newest?.head.index !== index) return { kind: "gone" };
+    const opened = await this.#disk.open(snapshotName(group, index));
+    if (opened.kind === "fault") return opened.reason === "missing" ? { kind: "gone" } : opened;
+    const part = await readPart(opened.value, firstChunkAt(newest.head), offset, length);
+    await opened.value.close();
+    if (part.kind !== "rot") return part;
+    const rot = { file: snapshotName(group, index), offset, end: offset + length, groups: [group] };
+    return { kind: "rotten", rot };
+  }
+
+  /** Forgets a group's log up to `to`, which its newest snapshot holds, and the files that only held it. */
+  async compact(group: GroupId, to: number): Promise<void> {
+    const newest = this.#newest.get(group)?.head.index ?? 0;
+    assert(to <= newest, "R6: only what a durable snapshot holds is forgotten");
+    this.log(group).compactTo(to);
+    await this.#removeOldest();
   }
 
   /** Groups whose entries keep the oldest of more than `segmentsMax` segments alive. */
@@ -248,6 +335,25 @@ export class LogStore {
     await this.#mark.close();
     await this.#writer.close();
     await this.#disk.unlock();
+  }
+
+  #note(record: LogRecord, position: EntryPosition, isStart: boolean): void {
+    const log = this.log(record.group);
+    if (record.kind === "hard-state") log.hardState = record.hardState;
+    else if (!isStart)
+      record.kind === "reset" ? log.resetTo(record.base) : log.add(record.entry, position);
+    else if (record.kind === "reset") log.recoverReset(record.base);
+    else log.recover(record.entry, position, true);
+  }
+
+  /** One after the other, since each looks for the oldest segment. */
+  #removeOldest(): Promise<void> {
+    this.#removing = this.#removing.then(async () => {
+      if (this.#isFailed) return;
+      await this.#writer.removeOldest((segment) => this.#isPast(segment));
+      if (this.isShortOfSpace) await this.probeSpace();
+    });
+    return this.#removing;
   }
 
   #isPast(segment: Segment): boolean {

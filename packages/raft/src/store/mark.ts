@@ -17,6 +17,7 @@ import {
   type LogEnd,
   MARK_BYTES,
   type MarkContent,
+  type Misfit,
   markAt,
   putIdentity,
   putMark,
@@ -34,7 +35,7 @@ const ALL_SLOTS = [...RUNNING_SLOTS, ...SETTLED_SLOTS] as const;
 export type MarkReading =
   | { readonly kind: "read"; readonly content: MarkContent }
   | { readonly kind: "unreadable" }
-  | { readonly kind: "foreign" | "newer" };
+  | { readonly kind: Misfit };
 
 /** The newest slot that verifies. */
 export function readMark(bytes: Uint8Array, clusterId: Uint8Array): MarkReading {
@@ -44,8 +45,8 @@ export function readMark(bytes: Uint8Array, clusterId: Uint8Array): MarkReading 
     const record = readRecord(bytes, at, bytes.length, 0);
     if (record?.type !== RECORD_TYPE.mark) continue;
     const identity = identityAt(bytes, record.payloadStart, record.end, clusterId);
-    if (identity === "foreign" || identity === "newer") return { kind: identity };
     if (identity === "unknown") continue;
+    if (identity !== "ours") return { kind: identity };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const content = markAt(view, record.payloadStart + IDENTITY_BYTES);
     if (newest === undefined || content.counter > newest.counter) newest = content;

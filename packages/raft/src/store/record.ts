@@ -27,6 +27,8 @@ export const RECORD_TYPE = {
   snapshotHeader: 7,
   snapshotChunk: 8,
   snapshotEnd: 9,
+  configuration: 10,
+  reset: 11,
 } as const;
 
 export type RecordType = (typeof RECORD_TYPE)[keyof typeof RECORD_TYPE];

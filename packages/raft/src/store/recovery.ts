@@ -95,7 +95,7 @@ export async function readDirectory(
     cacheBytesLeft = replayed.cacheBytesLeft;
     // A snapshot may be ahead of a mark that lags; what it holds need not be written again.
     for (const record of replayed.tail) {
-      if (!isBehindSnapshot(record, groups)) tail.push(record);
+      if (!isInSnapshot(record, groups)) tail.push(record);
     }
     hasTail = replayed.hasTail;
     end = { sequence: segment.header.sequence, end: syncedEnd, checksum: replayed.checksum };
@@ -170,9 +170,10 @@ async function findSnapshots(
   return rot.length > 0 ? { kind: "rotten", rot } : { kind: "found-snapshots", snapshots };
 }
 
-function isBehindSnapshot(record: LogRecord, groups: ReadonlyMap<GroupId, GroupLog>): boolean {
+/** The entry with which a snapshot ends is none of these: it tells whether those behind it follow. */
+function isInSnapshot(record: LogRecord, groups: ReadonlyMap<GroupId, GroupLog>): boolean {
   if (record.kind !== "entry") return false;
-  return record.entry.index <= (groups.get(record.group)?.base.index ?? 0);
+  return record.entry.index < (groups.get(record.group)?.base.index ?? 0);
 }
 
 /** Up to where the newest segment is known to have been synced. */

@@ -26,7 +26,7 @@ import {
 } from "./log-record.ts";
 import { FRAME_BYTES, RECORD_TYPE, RecordWriter } from "./record.ts";
 import type { Found } from "./recovery.ts";
-import { type Segment, segmentName } from "./segment.ts";
+import { noteIndex, type Segment, segmentName } from "./segment.ts";
 import type { SpareSegment } from "./spare-segment.ts";
 
 /** Told of records that have become durable: the first one's number, their places, the log's new end. */
@@ -278,10 +278,5 @@ function noteIndices(
   from: number,
   count: number,
 ): void {
-  for (let i = from; i < from + count; i++) {
-    const record = records[i]!;
-    if (record.kind !== "entry") continue;
-    const known = segment.lastIndexOf.get(record.group) ?? 0;
-    segment.lastIndexOf.set(record.group, Math.max(known, record.entry.index));
-  }
+  for (let i = from; i < from + count; i++) noteIndex(segment, records[i]!);
 }

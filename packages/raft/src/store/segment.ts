@@ -13,7 +13,13 @@ import type { DiskFile } from "./disk.ts";
 import type { SegmentHeader } from "./file-header.ts";
 import { type Rotten, rotten } from "./finding.ts";
 import { GroupLog } from "./group-log.ts";
-import { checkpointAt, ENTRY_PREFIX_BYTES, hardStateAt, type LogRecord } from "./log-record.ts";
+import {
+  baseAt,
+  checkpointAt,
+  ENTRY_PREFIX_BYTES,
+  hardStateAt,
+  type LogRecord,
+} from "./log-record.ts";
 import { type FramedRecord, getUint53, RECORD_TYPE, readRecord } from "./record.ts";
 
 export interface Segment {
@@ -22,6 +28,14 @@ export interface Segment {
   readonly capacity: number;
   /** The highest index of each group in it: the segment goes when all groups are past theirs. */
   readonly lastIndexOf: Map<GroupId, number>;
+}
+
+/** Remembers up to where a group must have forgotten its log before the segment can go. */
+export function noteIndex(segment: Segment, record: LogRecord): void {
+  if (record.kind === "hard-state") return;
+  const index = record.kind === "entry" ? record.entry.index : record.base.index;
+  const known = segment.lastIndexOf.get(record.group) ?? 0;
+  segment.lastIndexOf.set(record.group, Math.max(known, index));
 }
 
 const NAME = /^log-(\d{10})$/;
@@ -116,7 +130,7 @@ function replayRecord(
   if (record.type === RECORD_TYPE.checkpoint) {
     const checkpoint = checkpointAt(viewOf(bytes), record.payloadStart);
     // A log shorter than this says has lost a file, or the snapshot that the file was removed for.
-    if (log.lastIndex < checkpoint.lastIndex) return missing();
+    if (log.lastIndex < checkpoint.lastIndex && !log.isVoid) return missing();
     log.hardState = checkpoint.hardState;
     return NOTHING_CACHED;
   }
@@ -126,13 +140,17 @@ function replayRecord(
     log.hardState = decoded.hardState;
     return NOTHING_CACHED;
   }
+  noteIndex(segment, decoded);
+  if (decoded.kind === "reset") {
+    return log.recoverReset(decoded.base) === "missing" ? missing() : NOTHING_CACHED;
+  }
   const { entry } = decoded;
-  segment.lastIndexOf.set(group, Math.max(entry.index, segment.lastIndexOf.get(group) ?? 0));
-  if (entry.index <= log.base.index) return NOTHING_CACHED;
-  if (entry.index > log.lastIndex + 1) return missing();
-  const isCached = entry.bytes.length <= cacheBytesLeft;
   const sequence = segment.header.sequence;
-  log.add(entry, { segment: sequence, offset: at, length: record.end - at }, isCached);
+  const position = { segment: sequence, offset: at, length: record.end - at };
+  // Configurations are few, small, and asked for as soon as the group begins.
+  const isCached = entry.type === "configuration" || entry.bytes.length <= cacheBytesLeft;
+  const recovered = log.recover(entry, position, isCached);
+  if (recovered === "missing") return missing();
   return { kind: "replayed", cachedBytes: isCached ? entry.bytes.length : 0 };
 }
 
@@ -143,16 +161,30 @@ export function decodeLogRecord(bytes: Uint8Array, record: FramedRecord): LogRec
   if (record.type === RECORD_TYPE.hardState) {
     return { kind: "hard-state", group, hardState: hardStateAt(viewOf(bytes), at) };
   }
-  const isNoop = record.type === RECORD_TYPE.noop;
-  if (!isNoop && record.type !== RECORD_TYPE.proposal) return undefined;
   const view = viewOf(bytes);
+  if (record.type === RECORD_TYPE.reset) return { kind: "reset", group, base: baseAt(view, at) };
+  const type = entryTypeOf(record.type);
+  if (type === undefined) return undefined;
   const entry: LogEntry = {
     index: getUint53(view, at),
     raftTerm: getUint53(view, at + 8),
-    type: isNoop ? "noop" : "proposal",
+    type,
     bytes: bytes.slice(at + ENTRY_PREFIX_BYTES, record.end),
   };
   return { kind: "entry", group, entry };
+}
+
+function entryTypeOf(recordType: number): LogEntry["type"] | undefined {
+  switch (recordType) {
+    case RECORD_TYPE.proposal:
+      return "proposal";
+    case RECORD_TYPE.noop:
+      return "noop";
+    case RECORD_TYPE.configuration:
+      return "configuration";
+    default:
+      return undefined;
+  }
 }
 
 export function logOf(groups: Map<GroupId, GroupLog>, group: GroupId): GroupLog {

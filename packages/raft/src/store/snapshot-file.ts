@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One file for each snapshot: written beside, synced, and only then given its name.
+ * One file for each snapshot: how it is laid out, and how it is read.
  *
- * A file that has its name is whole (S9); one that does not verify is therefore rot. The bytes are
- * opaque here.
+ *     header (identity, index, raftTerm, configuration) | chunk | ... | chunk | end (total bytes)
+ *
+ * A file that has its name is whole (S9); one that does not verify is therefore rot. Every chunk but
+ * the last is of one size, so that any part can be found without reading what is before it. The bytes
+ * are opaque here.
  */
 
 import type { GroupId } from "../ids.ts";
-import type { Disk, DiskFault, DiskResult } from "./disk.ts";
-import { IDENTITY_BYTES, identityAt, putIdentity } from "./file-header.ts";
-import type { LogBase } from "./group-log.ts";
-import { getUint53, RECORD_TYPE, RecordWriter, readRecord, setUint53 } from "./record.ts";
+import { type Configuration, decodeConfiguration } from "../log/configuration.ts";
+import type { Disk, DiskFault, DiskFile } from "./disk.ts";
+import { IDENTITY_BYTES, identityAt, type Misfit } from "./file-header.ts";
+import { baseAt, type LogBase } from "./log-record.ts";
+import { FRAME_BYTES, getUint53, RECORD_TYPE, readRecord } from "./record.ts";
 
-export interface Snapshot extends LogBase {
+/** What a snapshot says of itself. */
+export interface SnapshotHead extends LogBase {
+  /** The one in use at its last entry. */
+  readonly configuration: Configuration;
+}
+
+export interface Snapshot extends SnapshotHead {
   readonly bytes: Uint8Array;
 }
 
@@ -20,10 +30,12 @@ export type SnapshotReading =
   | { readonly kind: "read"; readonly snapshot: Snapshot }
   /** The bytes from `offset` on do not verify. */
   | { readonly kind: "rot"; readonly offset: number; readonly end: number }
-  | { readonly kind: "foreign" | "newer" }
+  | { readonly kind: Misfit }
   | DiskFault;
 
-const HEADER_BYTES = IDENTITY_BYTES + 16;
+/** What is held in memory of a snapshot on its way to or from the disk: one of these. */
+export const SNAPSHOT_CHUNK_BYTES: number = 256 * 1024;
+
 const NAME = /^snapshot-(\d+)-(\d+)$/;
 
 export function snapshotName(group: GroupId, index: number): string {
@@ -37,31 +49,7 @@ export function parseSnapshotName(
   return match === null ? undefined : { group: Number(match[1]), index: Number(match[2]) };
 }
 
-/** Durable when it answers `ok`; after a fault nothing has changed but perhaps a leftover file. */
-export async function writeSnapshot(
-  disk: Disk,
-  clusterId: Uint8Array,
-  group: GroupId,
-  base: LogBase,
-  chunks: Iterable<Uint8Array>,
-): Promise<DiskResult<void>> {
-  const bytes = encode(clusterId, group, base, chunks);
-  const name = snapshotName(group, base.index);
-  const temporary = `${name}.tmp`;
-  await disk.remove(temporary);
-  const created = await disk.create(temporary, 0);
-  if (created.kind === "fault") return created;
-  const file = created.value;
-  let done = await file.write(0, bytes);
-  if (done.kind === "ok") done = await file.datasync();
-  await file.close();
-  if (done.kind === "ok") done = await disk.rename(temporary, name);
-  if (done.kind === "ok") done = await disk.syncDirectory();
-  // A full disk must get the room of the attempt back at once.
-  if (done.kind === "fault") await disk.remove(temporary);
-  return done;
-}
-
+/** The whole of it, verified. */
 export async function readSnapshot(
   disk: Disk,
   clusterId: Uint8Array,
@@ -77,27 +65,28 @@ export async function readSnapshot(
   return read.kind === "fault" ? read : decode(read.value, clusterId, group, index);
 }
 
-function encode(
-  clusterId: Uint8Array,
-  group: GroupId,
-  base: LogBase,
-  chunks: Iterable<Uint8Array>,
-): Uint8Array {
-  const writer = new RecordWriter(0, 64 * 1024);
-  writer.add(RECORD_TYPE.snapshotHeader, group, HEADER_BYTES, (view, at, bytes) => {
-    putIdentity(view, at, bytes, clusterId);
-    setUint53(view, at + IDENTITY_BYTES, base.index);
-    setUint53(view, at + IDENTITY_BYTES + 8, base.raftTerm);
-  });
-  let total = 0;
-  for (const chunk of chunks) {
-    total += chunk.length;
-    writer.add(RECORD_TYPE.snapshotChunk, group, chunk.length, (_view, at, bytes) => {
-      bytes.set(chunk, at);
-    });
-  }
-  writer.add(RECORD_TYPE.snapshotEnd, group, 8, (view, at) => setUint53(view, at, total));
-  return writer.bytes;
+/**
+ * A part of the state in an open snapshot file, verified: from `offset` to at most `length` bytes on,
+ * or to the end of the chunk that holds `offset`, whichever is nearer.
+ *
+ * @param firstChunk where the first chunk's frame begins.
+ */
+export async function readPart(
+  file: DiskFile,
+  firstChunk: number,
+  offset: number,
+  length: number,
+): Promise<
+  { readonly kind: "read"; readonly bytes: Uint8Array } | { readonly kind: "rot" } | DiskFault
+> {
+  const number = Math.floor(offset / SNAPSHOT_CHUNK_BYTES);
+  const at = firstChunk + number * (FRAME_BYTES + SNAPSHOT_CHUNK_BYTES);
+  const read = await file.read(at, FRAME_BYTES + SNAPSHOT_CHUNK_BYTES);
+  if (read.kind === "fault") return read;
+  const record = readRecord(read.value, 0, read.value.length, undefined);
+  if (record?.type !== RECORD_TYPE.snapshotChunk) return { kind: "rot" };
+  const start = record.payloadStart + (offset - number * SNAPSHOT_CHUNK_BYTES);
+  return { kind: "read", bytes: read.value.subarray(start, Math.min(start + length, record.end)) };
 }
 
 function decode(
@@ -111,10 +100,13 @@ function decode(
   const header = readRecord(bytes, 0, bytes.length, 0);
   if (header?.type !== RECORD_TYPE.snapshotHeader) return rotAt(0);
   const identity = identityAt(bytes, header.payloadStart, header.end, clusterId);
-  if (identity === "foreign" || identity === "newer") return { kind: identity };
+  if (identity === "unknown") return rotAt(0);
+  if (identity !== "ours") return { kind: identity };
   const at = header.payloadStart + IDENTITY_BYTES;
-  const isNamedRightly = header.group === group && getUint53(view, at) === index;
-  if (identity === "unknown" || !isNamedRightly) return rotAt(0);
+  const base = baseAt(view, at);
+  const configuration = decodeConfiguration(bytes.subarray(at + 16, header.end));
+  const isNamedRightly = header.group === group && base.index === index;
+  if (!isNamedRightly || configuration === undefined) return rotAt(0);
 
   const chunks: Uint8Array[] = [];
   let total = 0;
@@ -129,8 +121,7 @@ function decode(
     last = next;
   }
   if (getUint53(view, last.payloadStart) !== total) return rotAt(last.payloadStart);
-  const raftTerm = getUint53(view, at + 8);
-  return { kind: "read", snapshot: { index, raftTerm, bytes: joined(chunks, total) } };
+  return { kind: "read", snapshot: { ...base, configuration, bytes: joined(chunks, total) } };
 }
 
 function joined(chunks: readonly Uint8Array[], total: number): Uint8Array {

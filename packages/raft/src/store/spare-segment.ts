@@ -7,14 +7,14 @@
  */
 
 import { assert } from "@conclave/base";
-import type { Disk, DiskFile, DiskResult } from "./disk.ts";
+import type { Disk, DiskFault, DiskFile, DiskResult } from "./disk.ts";
 
 export class SpareSegment {
   readonly #disk: Disk;
   readonly #segmentBytes: number;
   #ready: DiskFile | undefined;
   #filling: Promise<void> | undefined;
-  #isShortOfSpace = false;
+  #fault: DiskFault | undefined;
   #isClosed = false;
   #made = 0;
 
@@ -23,8 +23,9 @@ export class SpareSegment {
     this.#segmentBytes = segmentBytes;
   }
 
-  get isShortOfSpace(): boolean {
-    return this.#isShortOfSpace;
+  /** Why there is no spare; undefined if there is one, or none has been tried since the last. */
+  get fault(): DiskFault | undefined {
+    return this.#fault;
   }
 
   get roomBytes(): number {
@@ -57,7 +58,7 @@ export class SpareSegment {
   async #fill(): Promise<void> {
     const made = await this.#make();
     if (made.kind === "ok") this.#ready = made.value;
-    this.#isShortOfSpace = made.kind === "fault";
+    this.#fault = made.kind === "fault" ? made : undefined;
     this.#filling = undefined;
   }
 

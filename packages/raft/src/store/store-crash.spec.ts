@@ -10,6 +10,7 @@ import { expect, test } from "vitest";
 import { type CrashFate, createMemoryDisk, type MemoryDisk, randomFate } from "../memory/index.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
+import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const CLUSTER_ID = new Uint8Array(32).fill(7);
 const SEGMENT_BYTES = 4096;
@@ -174,7 +175,7 @@ async function perform(
   if (act.kind === "snapshot") {
     const base = { index: log.lastIndex, raftTerm: log.raftTermAt(log.lastIndex) };
     if (base.index <= log.base.index) return;
-    const saved = await store.saveSnapshot(group, base, [
+    const saved = await saveSnapshot(store, group, base, [
       new TextEncoder().encode(`${base.index}`),
     ]);
     expect(saved.kind).toBe("ok");

@@ -11,6 +11,7 @@ import {
 } from "../memory/index.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
+import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const SEGMENT_BYTES = 4096;
 
@@ -149,7 +150,7 @@ test("a snapshot that finds no room changes nothing and gives back what it took"
   disk.resize(0);
   const before = [...disk.files().keys()];
 
-  const saved = await store.saveSnapshot(1, { index: 1, raftTerm: 1 }, [new Uint8Array(100)]);
+  const saved = await saveSnapshot(store, 1, { index: 1, raftTerm: 1 }, [new Uint8Array(100)]);
 
   expect(saved).toMatchObject({ kind: "fault", reason: "no-space" });
   expect([...disk.files().keys()]).toEqual(before);
@@ -164,11 +165,11 @@ test("a segment is removed only when every group is past it", async () => {
   const logs = (): number => [...disk.files().keys()].filter((n) => n.startsWith("log-")).length;
   const before = logs();
 
-  await store.saveSnapshot(1, { index: 9, raftTerm: 1 }, []);
+  await saveSnapshot(store, 1, { index: 9, raftTerm: 1 }, []);
   expect(logs()).toBe(before);
   expect(store.groupsPinning(2)).toEqual([2]);
 
-  await store.saveSnapshot(2, { index: 1, raftTerm: 1 }, []);
+  await saveSnapshot(store, 2, { index: 1, raftTerm: 1 }, []);
   expect(logs()).toBeLessThan(before);
 });
 

@@ -9,6 +9,7 @@ import { createMemoryDisk, type MemoryDisk } from "../memory/index.ts";
 import { crc32c } from "./crc32c.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
+import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const CLUSTER_ID = new Uint8Array(32).fill(7);
 
@@ -115,10 +116,10 @@ test("a missing snapshot is noticed, unless the log still holds all that it held
   const whole = await openStore(optionsOf(disk));
   if (whole.kind !== "opened") throw new Error(whole.kind);
   expect(whole.store.log(1).lastIndex).toBe(3);
-  await whole.store.saveSnapshot(1, { index: 3, raftTerm: 1 }, []);
-  await whole.store.saveSnapshot(2, { index: 2, raftTerm: 1 }, []);
+  await saveSnapshot(whole.store, 1, { index: 3, raftTerm: 1 }, []);
+  await saveSnapshot(whole.store, 2, { index: 2, raftTerm: 1 }, []);
   await whole.store.append([entry(2, 3, "d".repeat(760))]);
-  await whole.store.saveSnapshot(2, { index: 3, raftTerm: 1 }, []);
+  await saveSnapshot(whole.store, 2, { index: 3, raftTerm: 1 }, []);
   await whole.store.close();
 
   await disk.remove("snapshot-1-3");
@@ -204,7 +205,7 @@ async function idleDisk(): Promise<MemoryDisk> {
     entry(2, 1, "c"),
   ]);
   await store.append([entry(2, 2, "d".repeat(760))]);
-  await store.saveSnapshot(1, { index: 2, raftTerm: 1 }, [new Uint8Array(30).fill(65)]);
+  await saveSnapshot(store, 1, { index: 2, raftTerm: 1 }, [new Uint8Array(30).fill(65)]);
   await store.append([entry(1, 3, "e")]);
   await store.close();
   return disk;

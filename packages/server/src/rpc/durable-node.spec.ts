@@ -22,6 +22,7 @@ interface DurableNode {
   readonly client: MemoryClient;
   readonly host: Host;
   readonly clock: ManualClock;
+  readonly loop: LoopWatch;
   readonly failures: readonly string[];
 }
 
@@ -38,7 +39,9 @@ async function start(disk: MemoryDisk, snapshotEveryEntries = 65_536): Promise<D
   const loop = new LoopWatch(clock);
   const limits = { segmentBytes: 1 << 18, entryBytesMax: 1 << 16, snapshotEveryEntries };
   const prng = createPrng(1n);
-  const host = createHost({ node: 1, clusterId: CLUSTER_ID, disk, clock, prng, limits });
+  const identity = { replica: 1, bootstrap: [1], clusterId: CLUSTER_ID };
+  const transport = { send: () => {} };
+  const host = createHost({ ...identity, disk, clock, prng, loop, transport, limits });
   const failures: string[] = [];
   const node = createElectionNode({
     cluster: { ...memoryIdentity(1, 2), clusterId: CLUSTER_ID },
@@ -53,7 +56,7 @@ async function start(disk: MemoryDisk, snapshotEveryEntries = 65_536): Promise<D
   expect(await host.start()).toEqual({ kind: "started" });
   await advance(clock, 2_000);
   expect(node.leaderlessPartitions()).toEqual([]);
-  return { node, client: createMemoryClient(node), host, clock, failures };
+  return { node, client: createMemoryClient(node), host, clock, loop, failures };
 }
 
 /** Cuts the power: what was not synced is gone. */
@@ -187,7 +190,7 @@ test("a full disk refuses commands by name, goes on confirming leases, and recov
 
 test("a graceful stop answers what is under way and leaves no timer", async () => {
   const disk = createMemoryDisk();
-  const { node, client, host, clock } = await start(disk);
+  const { node, client, host, clock, loop } = await start(disk);
   await client.sessions.openSession({ sessionId: S });
   const entering = client.elections.enter({
     election,
@@ -201,6 +204,7 @@ test("a graceful stop answers what is under way and leaves no timer", async () =
   await advance(clock, 100);
   await node.drained();
   await host.stop();
+  loop.stop();
 
   expect(refusal).toMatchObject({ code: "Unavailable", reason: "SHUTTING_DOWN" });
   await entering.catch(() => undefined);

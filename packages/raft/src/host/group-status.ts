@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a member's state says of itself and of the others, in the words of a group's door. */
+
+import type { MemberRole } from "../core/effect.ts";
+import type { RaftState } from "../core/state.ts";
+import type { PeerStatus, Role } from "../group.ts";
+import { nodeOf, type ReplicaId } from "../ids.ts";
+
+export function roleOf(role: MemberRole): Role {
+  if (role.kind === "leader") return role;
+  const { kind, raftTerm, leader } = role;
+  return { kind, raftTerm, leader: leader === undefined ? undefined : nodeOf(leader) };
+}
+
+/** The other members as the leader knows them; none where this one does not lead. */
+export function peersOf({ role, config, configurations }: RaftState): readonly PeerStatus[] {
+  if (role.kind !== "leader") return [];
+  const { voters, outgoing } = configurations.inUse.configuration;
+  return [...role.progress].map(([replica, { matchIndex, silentTicks, flow }]) => ({
+    replica,
+    matchIndex,
+    isActive: silentTicks < config.electionTicks.min,
+    isLearner: !voters.includes(replica) && !outgoing.includes(replica),
+    state: flow.kind,
+  }));
+}
+
+/** The voter that has most of the log and is heard from; undefined where this one does not lead. */
+export function mostAdvancedPeer(state: RaftState): ReplicaId | undefined {
+  const { voters } = state.configurations.inUse.configuration;
+  let best: PeerStatus | undefined;
+  for (const peer of peersOf(state)) {
+    if (!peer.isActive || !voters.includes(peer.replica)) continue;
+    if (best === undefined || peer.matchIndex > best.matchIndex) best = peer;
+  }
+  return best?.replica;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Takes a snapshot of a state machine in slices, between which the loop goes round (decision 0007).
+ *
+ * The state must not change before the walk is over; that is its caller's to see to.
+ */
+
+import type { Clock } from "@conclave/base";
+import type { SnapshotWriter } from "../store/snapshot-writer.ts";
+
+/** After so long the loop has its turn. One chunk of the state machine is not interrupted. */
+const SLICE_MS = 4;
+
+/** Writes all chunks. False if `isWanted` said no on the way: then nothing is kept. */
+export async function walkInSlices(
+  chunks: Iterable<Uint8Array>,
+  writer: SnapshotWriter,
+  clock: Clock,
+  isWanted: () => boolean,
+): Promise<boolean> {
+  let sliceStartMs = clock.monotonicMs();
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const piece = chunk.subarray(at, at + writer.roomBytes);
+      at += piece.length;
+      const isFull = piece.length === writer.roomBytes;
+      // Most pieces only fill the writer's chunk, and there is nothing to wait for.
+      const appended = writer.append(piece);
+      if (isFull) await appended;
+      if (!isFull && clock.monotonicMs() - sliceStartMs < SLICE_MS) continue;
+      await nextLoop(clock);
+      if (!isWanted()) return false;
+      sliceStartMs = clock.monotonicMs();
+    }
+  }
+  return true;
+}
+
+/** Resolves when the loop has gone round: sockets are read and other timers have fired. */
+function nextLoop(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(0, resolve);
+  });
+}
