@@ -61,12 +61,26 @@ export async function untilReplicasAgree(urls: readonly string[]): Promise<void>
   );
 }
 
-/** Which node leads the partition, by the word of the node at this URL, once it knows one. */
-export function untilLeader(url: string, partition: number): Promise<number> {
-  return eventually(`partition ${partition} has a leader`, async () => {
-    const status = await statusOf(url);
-    return status?.partitions.find((one) => one.partition === partition)?.leader || undefined;
-  });
+/** Resolves when by the word of all nodes exactly these vote in every partition, and no change is under way. */
+export async function untilVoters(
+  urls: readonly string[],
+  voters: readonly number[],
+): Promise<void> {
+  let last: readonly (NodeStatus | undefined)[] = [];
+  await eventually(
+    `nodes ${voters} vote everywhere`,
+    async () => {
+      last = await Promise.all(urls.map((url) => statusOf(url)));
+      return last.every((status) =>
+        status?.partitions.every(
+          (partition) =>
+            `${partition.voters}` === `${voters}` &&
+            partition.outgoing.length + partition.learners.length === 0,
+        ),
+      );
+    },
+    () => JSON.stringify(last, (_, value) => (typeof value === "bigint" ? `${value}` : value)),
+  );
 }
 
 /** The node that leads most partitions. */

@@ -30,13 +30,19 @@ export interface Processes extends AsyncDisposable {
   conclave(args: readonly string[], env?: Readonly<Record<string, string>>): Running;
   /** Starts any program of Node's. */
   node(args: readonly string[]): Running;
+  /** Starts `conclave` by way of another program, which is given its command line at the end of its own. */
+  conclaveBy(program: string, before: readonly string[], args: readonly string[]): Running;
 }
 
 /** Processes that end, at the latest, with the scope that they are used in. */
 export function createProcesses(cwd: string): Processes {
   const started: ChildProcess[] = [];
-  const start = (args: readonly string[], env: Readonly<Record<string, string>>): Running => {
-    const child = spawn(process.execPath, [...args], {
+  const start = (
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    program: string = process.execPath,
+  ): Running => {
+    const child = spawn(program, [...args], {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -47,6 +53,8 @@ export function createProcesses(cwd: string): Processes {
   return {
     conclave: (args, env = {}) => start([PROGRAM, ...args], env),
     node: (args) => start(args, {}),
+    conclaveBy: (program, before, args) =>
+      start([...before, process.execPath, PROGRAM, ...args], {}, program),
     async [Symbol.asyncDispose]() {
       for (const child of started) {
         if (child.exitCode !== null || child.signalCode !== null) continue;

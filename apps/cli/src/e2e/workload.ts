@@ -17,11 +17,14 @@ export interface Workload {
   untilAllLead(): Promise<number>;
   /** Ends it: every candidate resigns, every watcher reads to the end. */
   stop(): Promise<History>;
+  /** Ends it where no server will answer any more; what was seen is forgotten. */
+  abandon(): Promise<void>;
 }
 
 export interface WorkloadOptions {
-  /** At least 3 s and a second of grace, and no death of a minority costs an office. Default so. */
+  /** Default 3 s, and no grace: no death of a minority may cost an office then. */
   readonly ttlMs?: number;
+  /** At least a second, for the same. */
   readonly graceMs?: number;
 }
 
@@ -57,7 +60,7 @@ class RunningWorkload implements Workload {
   /** When a leader of the election was last sure of its office, by this process's clock. */
   readonly #ledAtMs: Map<string, number> = new Map();
 
-  constructor(urls: readonly string[], { ttlMs = 3_000, graceMs = 1_000 }: WorkloadOptions) {
+  constructor(urls: readonly string[], { ttlMs = 3_000, graceMs = 0 }: WorkloadOptions) {
     this.#urls = urls;
     this.#campaign = { ttlMs, graceMs };
   }
@@ -101,6 +104,11 @@ class RunningWorkload implements Workload {
     await Promise.all(this.#clients.map((client) => client.close()));
     const offices = [...this.#offices.values()];
     return { watched, offices, acknowledged: this.#acknowledged, final, lost: this.#lost };
+  }
+
+  async abandon(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#clients.map((client) => client.close()));
   }
 
   async #connect(): Promise<Client> {

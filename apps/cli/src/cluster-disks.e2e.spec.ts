@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three servers whose disks lose what they should hold: a torn tail, a wiped directory, a record that
+// rots, a disk that is full. Runs what is in dist.
+import { readdirSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import { startCluster } from "./e2e/cluster-processes.ts";
+import { busiestNode, statusOf, untilVoters } from "./e2e/cluster-status.ts";
+import { rotRecord, tearTail } from "./e2e/damage.ts";
+import { eventually } from "./e2e/processes.ts";
+import { expectKept } from "./e2e/promises.ts";
+import { createScene } from "./e2e/server.ts";
+import { startWorkload } from "./e2e/workload.ts";
+
+// Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
+
+const DAMAGED = 14;
+
+test("a node starts again with a torn log tail, and nothing acknowledged is lost", async () => {
+  await using scene = createScene();
+  const cluster = await startCluster(scene);
+  const workload = await startWorkload(cluster.urls);
+  const leader = cluster.node(await busiestNode(cluster.urls[0] ?? ""));
+
+  await leader.kill();
+  tearTail(leader.dataDir);
+  await leader.start();
+
+  await expectKept(cluster, workload);
+  expect((await statusOf(leader.url))?.members.map(({ incarnation }) => incarnation)).toEqual([
+    0, 0, 0,
+  ]);
+});
+
+test("a node whose data directory was wiped comes back as somebody else, and votes again", async () => {
+  await using scene = createScene();
+  const cluster = await startCluster(scene);
+  const workload = await startWorkload(cluster.urls);
+  const wiped = cluster.node(2);
+
+  await wiped.kill();
+  wiped.wipe();
+  await wiped.start();
+  await untilVoters(cluster.urls, [1, 2, 3]);
+
+  await expectKept(cluster, workload);
+  const members = (await statusOf(cluster.urls[0] ?? ""))?.members ?? [];
+  expect(members.map(({ node, incarnation }) => [node, incarnation === 0])).toEqual([
+    [1, true],
+    [2, false],
+    [3, true],
+  ]);
+});
+
+test("a record that rots on one node is found, and the node heals from the others", async () => {
+  await using scene = createScene();
+  const cluster = await startCluster(scene);
+  const workload = await startWorkload(cluster.urls);
+  const rotten = cluster.node(3);
+
+  await rotten.kill();
+  rotRecord(rotten.dataDir);
+  await rotten.start();
+  await eventually(
+    "it reports in as somebody else",
+    async () => {
+      const members = (await statusOf(cluster.urls[0] ?? ""))?.members ?? [];
+      return members.some(({ node, incarnation }) => node === 3 && incarnation !== 0);
+    },
+    rotten.process.stderr,
+  );
+  await untilVoters(cluster.urls, [1, 2, 3]);
+
+  await expectKept(cluster, workload);
+  expect(readdirSync(rotten.dataDir).some((name) => name.startsWith("log-damaged"))).toBe(true);
+});
+
+test("records that rot on two of three nodes are refused loudly, and nothing is made up", async () => {
+  await using scene = createScene();
+  const cluster = await startCluster(scene);
+  const workload = await startWorkload(cluster.urls);
+  const rotten = [cluster.node(2), cluster.node(3)];
+
+  await Promise.all(cluster.nodes.map((node) => node.kill()));
+  for (const node of rotten) rotRecord(node.dataDir);
+  for (const node of cluster.nodes) await node.start();
+
+  for (const node of rotten) {
+    expect(await node.process.exited).toBe(DAMAGED);
+    expect(node.process.stderr()).toContain("log-0000000001");
+    expect(readdirSync(node.dataDir).some((name) => name.startsWith("log-damaged"))).toBe(false);
+  }
+  const left = await statusOf(cluster.urls[0] ?? "");
+  expect(left?.partitions.every(({ leader }) => leader === 0)).toBe(true);
+  await workload.abandon();
+});

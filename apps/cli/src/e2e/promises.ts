@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What every end-to-end spec of a cluster ends with, whatever it did to the servers. */
+
+import { expect } from "vitest";
+import type { ClusterProcesses, ServerNode } from "./cluster-processes.ts";
+import { untilReplicasAgree } from "./cluster-status.ts";
+import { brokenPromises, type History } from "./history.ts";
+import type { Workload } from "./workload.ts";
+
+export interface KeptOptions {
+  /** Those that are members in the end; all that the cluster began with by default. */
+  readonly nodes?: readonly ServerNode[];
+  /** Set where more than a minority was away, or for longer than leases last. */
+  readonly mayLoseOffices?: boolean;
+}
+
+/**
+ * Nothing acknowledged is lost, terms neither fall nor repeat, every election gets a leader, every
+ * replica ends in the same state, and nobody lost an office that it need not have lost.
+ */
+export async function expectKept(
+  cluster: ClusterProcesses,
+  workload: Workload,
+  { nodes = cluster.nodes, mayLoseOffices = false }: KeptOptions = {},
+): Promise<History> {
+  await sayWhenLed(workload, "the end");
+  await cluster.ready(nodes);
+  const history = await workload.stop();
+  expect(brokenPromises(history)).toEqual([]);
+  if (!mayLoseOffices) expect(history.lost).toEqual([]);
+  // A workload that did nothing would have kept every promise.
+  expect(history.acknowledged.length).toBeGreaterThan(0);
+  expect(history.watched.every(({ views }) => views.length > 0)).toBe(true);
+  await untilReplicasAgree(nodes.map(({ url }) => url));
+  return history;
+}
+
+/** Prints how long it took from now until every election had a leader; the simulation bounds it. */
+export async function sayWhenLed(workload: Workload, since: string): Promise<void> {
+  const tookMs = await workload.untilAllLead();
+  const scene = expect.getState().currentTestName;
+  console.log(`${scene}: every election was led ${Math.round(tookMs)} ms after ${since}`);
+}
