@@ -21,6 +21,7 @@ const WATCH = "/grpc.health.v1.Health/Watch";
 const REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
+const metrics = { page: async () => "a 1\n", contentType: "text/plain; version=0.0.4" };
 let port: FrontPort;
 /** Of `port`. */
 const connections = createConnections();
@@ -47,7 +48,7 @@ async function open(
       registerReflection(router, registered.all);
     },
   });
-  const handler = createHttpRoutes({ rpc, readiness, corsOrigins: [] });
+  const handler = createHttpRoutes({ rpc, readiness, metrics, corsOrigins: [] });
   const address = { host: "127.0.0.1", port: 0, clock: systemClock };
   const outcome = await openFrontPort({ ...address, connections, handler, limits });
   if (outcome.kind !== "open") throw new Error(outcome.detail);

@@ -31,6 +31,7 @@ import { systemClock } from "./system-clock.ts";
 const protoDirectory = fileURLToPath(new URL("../../../api/proto", import.meta.url));
 const loading = { includeDirs: [protoDirectory], keepCase: true, enums: String, defaults: true };
 
+const metrics = { page: async () => "a 1\n", contentType: "text/plain; version=0.0.4" };
 let port: FrontPort;
 let obstacles: readonly string[] = [];
 const readiness = createReadiness(() => obstacles);
@@ -63,7 +64,12 @@ beforeAll(async () => {
       registerReflection(router, registered.all);
     },
   });
-  const handler = createHttpRoutes({ rpc, readiness, corsOrigins: ["https://ops.example.org"] });
+  const handler = createHttpRoutes({
+    rpc,
+    readiness,
+    metrics,
+    corsOrigins: ["https://ops.example.org"],
+  });
   const outcome = await openFrontPort({
     host: "127.0.0.1",
     port: 0,

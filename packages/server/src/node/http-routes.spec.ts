@@ -8,6 +8,7 @@ import { createReadiness } from "./readiness.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { systemClock } from "./system-clock.ts";
 
+const metrics = { page: async () => "a 1\n", contentType: "text/plain; version=0.0.4" };
 const opened: FrontPort[] = [];
 
 afterEach(async () => {
@@ -22,7 +23,7 @@ async function open(obstacles: readonly string[], corsOrigins: readonly string[]
     clock: systemClock,
     routes: (router, registered) => registerHealth(router, readiness, registered.isRegistered),
   });
-  const handler = createHttpRoutes({ rpc, readiness, corsOrigins });
+  const handler = createHttpRoutes({ rpc, readiness, metrics, corsOrigins });
   const address = { host: "127.0.0.1", port: 0 };
   const outcome = await openFrontPort({ ...address, clock: systemClock, connections, handler });
   if (outcome.kind !== "open") throw new Error(outcome.detail);
@@ -64,9 +65,16 @@ test("/readyz answers 503 as soon as a shutdown begins", async () => {
   expect(await ask(`${url}/readyz`)).toBe("503 shutting down\n");
 });
 
-test.each(["/", "/metrics", "/healthz/", "/no.Such/Method"])("%s is not found", async (path) => {
+test.each(["/", "/metrics/", "/healthz/", "/no.Such/Method"])("%s is not found", async (path) => {
   const { url } = await open([]);
   expect(await ask(`${url}${path}`)).toBe("404 not found\n");
+});
+
+test("/metrics answers the page of the metrics, under its own type", async () => {
+  const { url } = await open(["partition 1: no leader"]);
+  const answer = await fetch(`${url}/metrics`);
+  expect([answer.status, await answer.text()]).toEqual([200, "a 1\n"]);
+  expect(answer.headers.get("Content-Type")).toBe("text/plain; version=0.0.4");
 });
 
 test("the probes are for reading", async () => {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the port answers besides services: `/healthz`, `/readyz`, and browsers' questions about
- * other origins. Anything else is 404.
+ * What the port answers besides services: `/healthz`, `/readyz`, `/metrics`, and browsers'
+ * questions about other origins. Anything else is 404.
  */
 
 import { cors } from "@connectrpc/connect";
 import type { PortHandler, PortRequest, PortResponse } from "./connections.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Readiness } from "./readiness.ts";
 import { pathOf, type RpcHandler } from "./rpc-handler.ts";
 
 export interface HttpRoutesOptions {
   readonly rpc: RpcHandler;
   readonly readiness: Readiness;
+  readonly metrics: Pick<Metrics, "page" | "contentType">;
   /** Origins, for instance `https://ops.example.org`, whose pages may call. Empty: none but our own. */
   readonly corsOrigins: readonly string[];
 }
@@ -32,6 +34,8 @@ export function createHttpRoutes(options: HttpRoutesOptions): PortHandler {
         return answerText(request, response, 200, "ok\n");
       case "/readyz":
         return answerReadiness(request, response, options.readiness);
+      case "/metrics":
+        return void answerMetrics(request, response, options.metrics);
       default:
         return answerText(request, response, 404, "not found\n");
     }
@@ -71,18 +75,27 @@ function answerReadiness(request: PortRequest, response: PortResponse, readiness
   answerText(request, response, 503, lines.join(""));
 }
 
+async function answerMetrics(
+  request: PortRequest,
+  response: PortResponse,
+  metrics: HttpRoutesOptions["metrics"],
+): Promise<void> {
+  answerText(request, response, 200, await metrics.page(), metrics.contentType);
+}
+
 function answerText(
   request: PortRequest,
   response: PortResponse,
   status: number,
   text: string,
+  contentType = "text/plain; charset=utf-8",
 ): void {
   if (request.method !== "GET" && request.method !== "HEAD" && status === 200) {
     response.setHeader("Allow", "GET, HEAD");
     answerText(request, response, 405, "use GET\n");
     return;
   }
-  response.setHeader("Content-Type", "text/plain; charset=utf-8");
+  response.setHeader("Content-Type", contentType);
   response.setHeader("Cache-Control", "no-store");
   response.writeHead(status);
   if (request.method === "HEAD") response.end();

@@ -10,6 +10,7 @@ import {
   encodeIdentity,
   type IdentityFile,
   openIdentity,
+  putLogAside,
 } from "./identity-file.ts";
 
 const members = [
@@ -87,6 +88,20 @@ test("the secret of the cluster is not in the file", async () => {
   const file = await open();
   await file.save(identity);
   expect(await readFile(join(directory, "identity.json"), "utf8")).not.toContain("secret");
+});
+
+test("a log that is put aside is kept, beside those before it", async () => {
+  expect(await open()).toBeDefined();
+  for (const content of ["first", "second"]) {
+    await mkdir(join(directory, "log"));
+    await writeFile(join(directory, "log", "mark"), content);
+    expect(await putLogAside(directory)).toBeUndefined();
+  }
+  expect(await putLogAside(directory)).toBeUndefined();
+  const kept = await Promise.all(
+    [1, 2].map((n) => readFile(join(directory, `log-damaged-${n}`, "mark"), "utf8")),
+  );
+  expect(kept).toEqual(["first", "second"]);
 });
 
 test("any byte that changes is noticed", () => {

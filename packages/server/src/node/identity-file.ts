@@ -9,9 +9,11 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import type { FormationState } from "../wire/introduction.ts";
+import type { ListedMember } from "./cluster-id.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { makeDirectory } from "./file-disk.ts";
-import type { FormationState, KnownMember, NodeIdentity } from "./identity.ts";
+import type { NodeIdentity } from "./identity.ts";
 
 export type FoundIdentity =
   | { readonly kind: "found"; readonly identity: NodeIdentity }
@@ -46,6 +48,26 @@ const LOG_FOLDER = "log";
 /** Where the log of a data directory lies: a `Disk` is a directory of its own. */
 export function logDirectoryOf(directory: string): string {
   return join(directory, LOG_FOLDER);
+}
+
+/** Puts the log of an earlier incarnation aside, durably, under a name that says what it is. */
+export async function putLogAside(directory: string): Promise<DirectoryFault | undefined> {
+  try {
+    const names = await readdir(directory);
+    if (!names.includes(LOG_FOLDER)) return undefined;
+    let number = 1;
+    while (names.includes(`${LOG_FOLDER}-damaged-${number}`)) number++;
+    await rename(logDirectoryOf(directory), join(directory, `${LOG_FOLDER}-damaged-${number}`));
+    const folder = await open(directory, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+    return undefined;
+  } catch (error) {
+    return faultOf(error);
+  }
 }
 
 /** Makes the directory if need be, takes it for this process, and reads who it is. */
@@ -162,7 +184,7 @@ function checksumOf(content: object): string {
 
 /** The checksum has vouched for the values; this only vouches for the writer. */
 function isIdentity(fields: object): fields is NodeIdentity {
-  const numbers = ["node", "incarnation", "partitionCount"];
+  const numbers = ["node", "incarnation", "partitionCount", "knownAsOf"];
   const texts = ["clusterId", "nonce", "state"];
   const lists = ["members", "known"];
   const values = fields as Record<string, unknown>;
@@ -172,11 +194,12 @@ function isIdentity(fields: object): fields is NodeIdentity {
     texts.every((name) => typeof values[name] === "string") &&
     lists.every((name) => Array.isArray(values[name]) && values[name].every(isMember)) &&
     states.some((state) => state === values["state"]) &&
-    typeof values["recorded"] === "object"
+    typeof values["recorded"] === "object" &&
+    typeof values["isLogStale"] === "boolean"
   );
 }
 
-function isMember(value: unknown): value is KnownMember {
+function isMember(value: unknown): value is ListedMember {
   if (typeof value !== "object" || value === null) return false;
   const { node, address } = value as Record<string, unknown>;
   return Number.isSafeInteger(node) && typeof address === "string";

@@ -6,19 +6,9 @@
  * flags of every start but the first (decision 0013).
  */
 
+import type { Member } from "@conclave/fsm";
+import { bytesOfHex, type FormationState, hexOf } from "../wire/introduction.ts";
 import { clusterIdOf, type ListedMember } from "./cluster-id.ts";
-
-/** A replica and where it is reached. */
-export interface KnownMember extends ListedMember {
-  readonly incarnation: number;
-}
-
-/**
- * - `unformed`: it waits for the other members of its first start and votes for nobody.
- * - `formed`: it is one of them, its incarnation 0.
- * - `joining`: it was made later, beside or in place of others; the running members add it.
- */
-export type FormationState = "unformed" | "formed" | "joining";
 
 export interface NodeIdentity {
   readonly node: number;
@@ -32,10 +22,14 @@ export interface NodeIdentity {
   /** Drawn when the directory was made: tells it from one that had its place before. In hex. */
   readonly nonce: string;
   readonly state: FormationState;
-  /** The nonces of the members with which it formed, by node. */
+  /** The nonces of the directories of which the cluster was formed, by node. */
   readonly recorded: Readonly<Record<string, string>>;
   /** The members as partition 1 last told: whom to dial before it can tell again. Empty: as listed. */
-  readonly known: readonly KnownMember[];
+  readonly known: readonly Member[];
+  /** The index of partition 1 for which that holds. */
+  readonly knownAsOf: number;
+  /** The log here is of an incarnation before this one: not to be read, only to be kept. */
+  readonly isLogStale: boolean;
   /** The SHA-256, in hex, of the backup that the cluster began with. */
   readonly restoredFrom?: string;
 }
@@ -62,7 +56,7 @@ export function firstIdentity(
   return {
     node,
     incarnation: 0,
-    clusterId: Buffer.from(clusterIdOf(parts)).toString("hex"),
+    clusterId: hexOf(clusterIdOf(parts)),
     partitionCount,
     members: members ?? [],
     ...drawn,
@@ -70,6 +64,8 @@ export function firstIdentity(
     state: members === undefined || members.length === 1 ? "formed" : "unformed",
     recorded: {},
     known: [],
+    knownAsOf: 0,
+    isLogStale: false,
   };
 }
 
@@ -95,14 +91,19 @@ export function differenceOf(found: NodeIdentity, wanted: WantedIdentity): strin
     token,
     ...(restoredFrom === undefined ? {} : { restoredFrom }),
   };
-  const isSame = Buffer.from(clusterIdOf(parts)).toString("hex") === found.clusterId;
+  const isSame = hexOf(clusterIdOf(parts)) === found.clusterId;
   return isSame ? undefined : "it was made with another cluster token";
 }
 
 /** Whom to dial, and who may call, until partition 1 tells. */
-export function membersOf({ known, members }: NodeIdentity): readonly KnownMember[] {
+export function membersOf({ known, members }: NodeIdentity): readonly Member[] {
   if (known.length > 0) return known;
   return members.map((member) => ({ ...member, incarnation: 0 }));
+}
+
+/** The cluster's id as the log's files hold it. */
+export function clusterIdBytes({ clusterId }: NodeIdentity): Uint8Array {
+  return bytesOfHex(clusterId);
 }
 
 /** Whether nobody else can know what this directory has lost: the one member of its cluster. */
@@ -111,8 +112,9 @@ export function isAlone(identity: NodeIdentity): boolean {
   return others.length === 0 && !isJoined(identity);
 }
 
-function isJoined({ state, members }: NodeIdentity): boolean {
-  return state === "joining" && members.length === 0;
+/** It was never told a list, and is not alone: its number is not that of a first start. */
+function isJoined({ incarnation, members }: NodeIdentity): boolean {
+  return incarnation !== 0 && members.length === 0;
 }
 
 function listDifference(found: NodeIdentity, listed: readonly ListedMember[]): string | undefined {

@@ -55,3 +55,12 @@ export function drawSeed(): bigint {
 export function drawNonce(): string {
   return randomBytes(8).toString("hex");
 }
+
+/** What tells a data directory that was made later from those before it at its place; never 0. */
+export function drawIncarnation(): number {
+  for (;;) {
+    const incarnation = randomBytes(4).readUInt32BE();
+    // 0 is for the members of the first start.
+    if (incarnation !== 0) return incarnation;
+  }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a node consists of once it knows who it is: file disk, Raft host, partitions, the streams to
+ * the other members, and the services on its port.
+ *
+ * The only place where all of them meet. Each keeps its own rules; here stands who is told of what.
+ */
+
+import type { ExchangeRequest, ExchangeResponse } from "@conclave/api/peer";
+import { createPrng, type LoopWatch, unreachable } from "@conclave/base";
+import type { Member } from "@conclave/fsm";
+import { createHost, type Group, type Host, replicaIdOf, type StartOutcome } from "@conclave/raft";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { createPeerMesh, type PeerMesh } from "../peer/peer-mesh.ts";
+import { splitPeerCalls } from "../replica/call-channels.ts";
+import { type ClusterControl, createClusterControl } from "../replica/cluster-control.ts";
+import { createElectionNode, type ElectionNode } from "../replica/election-node.ts";
+import type { LogListener, ReplicatedLog } from "../replica/replicated-log.ts";
+import { registerClusterService } from "../rpc/cluster-service.ts";
+import { letJoin } from "../rpc/join.ts";
+import { registerNativeServices } from "../rpc/native-services.ts";
+import type { JoinOutcome, JoinRequest } from "../wire/introduction.ts";
+import { createFileDisk } from "./file-disk.ts";
+import { handOverLeaderships } from "./hand-over.ts";
+import { clusterIdBytes, type NodeIdentity } from "./identity.ts";
+import { type IdentityFile, logDirectoryOf } from "./identity-file.ts";
+import { MemberList } from "./member-list.ts";
+import type { Metrics } from "./metrics.ts";
+import { failure, type NodeFailure, type NodeOptions } from "./node-options.ts";
+import { peerTlsOf } from "./peer-address.ts";
+import { createPeerDialer } from "./peer-dialer.ts";
+import type { MeasuredLog } from "./raft-gauges.ts";
+import { drawSeed, drawSessionId, systemClock } from "./system-clock.ts";
+
+export interface ClusterMemberOptions {
+  readonly options: NodeOptions;
+  readonly file: IdentityFile;
+  readonly identity: NodeIdentity;
+  /** HOST:PORT where the other members reach this node. */
+  readonly address: string;
+  readonly loop: LoopWatch;
+  readonly metrics: Metrics;
+  /** What `/readyz` says may have changed. */
+  readonly changed: () => void;
+  /** The node can go on no more. */
+  readonly failed: (failure: NodeFailure) => void;
+}
+
+export class ClusterMember {
+  readonly replicas: ElectionNode;
+  readonly mesh: PeerMesh;
+  readonly list: MemberList;
+  readonly #options: ClusterMemberOptions;
+  readonly #host: Host;
+  readonly #groups: Group[] = [];
+  readonly #control: ClusterControl;
+
+  constructor(options: ClusterMemberOptions) {
+    this.#options = options;
+    const { identity, loop, metrics, address } = options;
+    const { tls, version, log, dataDirectory } = options.options;
+    const { node, incarnation, partitionCount } = identity;
+    const prng = createPrng(drawSeed());
+    const clusterId = clusterIdBytes(identity);
+    this.mesh = createPeerMesh({
+      self: { node, incarnation, address, clusterId, version },
+      clock: systemClock,
+      prng: prng.child("mesh"),
+      dialer: createPeerDialer(peerTlsOf(options.options)),
+      log: (text) => log("warn", text),
+    });
+    this.#host = createHost({
+      replica: replicaIdOf(node, incarnation),
+      clusterId,
+      disk: createFileDisk(logDirectoryOf(dataDirectory)),
+      clock: systemClock,
+      prng: prng.child("raft"),
+      loop,
+      transport: this.mesh,
+      bootstrap: this.#firstMembers().map((member) => replicaIdOf(member.node, 0)),
+      observer: metrics.host,
+    });
+    const calls = splitPeerCalls(this.mesh);
+    this.replicas = createElectionNode({
+      cluster: { clusterId, partitionCount, node, version, urlScheme: tls ? "https" : "http" },
+      clock: systemClock,
+      loop,
+      prng: prng.child("elections"),
+      peers: calls.elections,
+      observer: metrics.node,
+      openLog: (partition, listener) => this.#openLog(partition, listener),
+      // What a log holds and nobody here understands; that it failed was told before.
+      failed: (detail) => options.failed(failure("damaged", detail)),
+    });
+    this.#control = createClusterControl({
+      node: this.replicas,
+      incarnation,
+      logs: this.#groups,
+      firstMembers: this.#firstMembers(),
+      calls: calls.operations,
+      clock: systemClock,
+      loop,
+    });
+    this.list = new MemberList({ ...options, member: this });
+  }
+
+  /** Of the partitions, 1 to N, in order. */
+  get logs(): readonly MeasuredLog[] {
+    return this.#groups.map((group, i) => ({ partition: i + 1, status: () => group.status() }));
+  }
+
+  get hasLeader(): boolean {
+    return !this.replicas.leaderlessPartitions().includes(1);
+  }
+
+  /** The last index of partition 1 that has been applied here. */
+  get appliedIndex(): number {
+    return this.#groups[0]?.appliedIndex ?? 0;
+  }
+
+  /** Reads the log, and begins to talk to the others. */
+  async start(): Promise<NodeFailure | undefined> {
+    const outcome = await this.#host.start();
+    if (outcome.kind === "refused") return refusalOf(outcome);
+    this.mesh.bindHost(this.#host);
+    this.list.start();
+    return undefined;
+  }
+
+  /** Serves a stream of another member. */
+  accept(requests: AsyncIterable<ExchangeRequest>): AsyncIterable<ExchangeResponse> {
+    return this.mesh.accept(requests);
+  }
+
+  /** Has a node that asks for it put on the list of members. */
+  join(request: JoinRequest): Promise<JoinOutcome> {
+    const { operations } = this.#control;
+    const membersAsOf = (): number => this.appliedIndex;
+    return letJoin({ node: this.replicas, operations, membersAsOf }, request);
+  }
+
+  register(router: ConnectRouter): void {
+    const { replicas: node, mesh } = this;
+    registerNativeServices(router, node, { drawSessionId });
+    const { operations, logs } = this.#control;
+    const neighbours = () => mesh.peers();
+    registerClusterService(router, { node, logs, operations, neighbours, clock: systemClock });
+  }
+
+  /** What keeps this node from serving everything. */
+  obstacles(): readonly string[] {
+    const leaderless = this.replicas.leaderlessPartitions();
+    return [
+      ...this.list.obstacles(),
+      ...leaderless.map((partition) => `partition ${partition}: no leader`),
+    ];
+  }
+
+  /** Gives the leaderships of this node to others, as far as they take them soon. */
+  handOver(): Promise<void> {
+    this.#control.stop();
+    return handOverLeaderships(this.#groups, systemClock);
+  }
+
+  /** Answers what is under way and ends every stream. */
+  async drain(): Promise<void> {
+    this.#control.stop();
+    this.replicas.beginShutdown();
+    await this.replicas.drained();
+    this.list.stop();
+    await this.mesh.close();
+  }
+
+  async stop(): Promise<void> {
+    await this.drain();
+    await this.#host.stop();
+  }
+
+  #openLog(partition: number, listener: LogListener): ReplicatedLog {
+    const { changed, failed } = this.#options;
+    const group = this.#host.openGroup(partition, {
+      committed: (entries) => listener.committed(entries),
+      restored: (snapshot) => listener.restored(snapshot),
+      roleChanged(role) {
+        listener.roleChanged(role);
+        changed();
+      },
+      snapshot: () => listener.snapshot(),
+      failed(reason) {
+        // First, since the partition tells of it too, without the reason.
+        failed(failure(reason.kind === "damaged" ? "damaged" : "not-writable", reason.detail));
+        listener.failed(reason);
+      },
+    });
+    this.#groups.push(group);
+    return group;
+  }
+
+  /** Who votes in a new group: nobody that an added node knows of. */
+  #firstMembers(): readonly Member[] {
+    const { identity, address } = this.#options;
+    if (identity.incarnation !== 0) return [];
+    if (identity.members.length === 0) return [{ node: identity.node, incarnation: 0, address }];
+    return identity.members.map((member) => ({ ...member, incarnation: 0 }));
+  }
+}
+
+function refusalOf(outcome: StartOutcome & { readonly kind: "refused" }): NodeFailure {
+  const { reason, detail } = outcome;
+  switch (reason) {
+    case "locked":
+    case "foreign":
+    case "newer":
+    case "not-writable":
+    case "no-space":
+    case "damaged":
+      return failure(reason, detail);
+    case "io":
+      return failure("not-writable", detail);
+    default:
+      return unreachable(reason);
+  }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Hands the leaderships of a node that stops to others, so that no client waits for an election. */
+
+import type { Clock } from "@conclave/base";
+import { type Group, nodeOf } from "@conclave/raft";
+
+/** How long the others may take; what is still led then is lost to an election timeout. */
+const PATIENCE_MS = 1_000;
+const LOOK_EVERY_MS = 10;
+
+/** Resolves when nothing is led here that another could lead, or after a second. */
+export async function handOverLeaderships(groups: readonly Group[], clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + PATIENCE_MS;
+  let asked = 0;
+  for (const group of groups) {
+    const heirs = heirsOf(group);
+    // In turns, so that one node does not get all of them.
+    const heir = heirs[asked % Math.max(1, heirs.length)];
+    if (heir === undefined) continue;
+    asked++;
+    group.transfer(heir);
+  }
+  while (groups.some((group) => heirsOf(group).length > 0) && clock.monotonicMs() < endMs) {
+    await new Promise<void>((resolve) => void clock.setTimer(LOOK_EVERY_MS, resolve));
+  }
+}
+
+/** The nodes of the voters that could lead at once. */
+function heirsOf(group: Group): readonly number[] {
+  if (group.role.kind !== "leader") return [];
+  const { peers } = group.status();
+  return peers
+    .filter(({ isActive, isLearner, state }) => isActive && !isLearner && state === "replicate")
+    .map(({ replica }) => nodeOf(replica));
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Carries the list of members from the state of partition 1 to where it is needed: to the streams
+ * between nodes at once, and to the data directory for the next start.
+ */
+
+import type { Member } from "@conclave/fsm";
+import { membersOf, type NodeIdentity } from "./identity.ts";
+import type { IdentityFile } from "./identity-file.ts";
+import type { NodeOptions } from "./node-options.ts";
+
+export interface MemberListOptions {
+  readonly options: Pick<NodeOptions, "log">;
+  readonly file: Pick<IdentityFile, "save">;
+  readonly identity: NodeIdentity;
+  /** HOST:PORT where the other members reach this node. */
+  readonly address: string;
+  readonly changed: () => void;
+  readonly member: ListedNode;
+}
+
+/** What is asked of the member that the list is kept for. */
+interface ListedNode {
+  readonly appliedIndex: number;
+  readonly mesh: { setMembers(members: readonly Member[], asOf: number): void };
+  readonly replicas: {
+    members(): readonly Member[];
+    onMembers(listener: () => void): () => void;
+  };
+}
+
+export class MemberList {
+  readonly #options: MemberListOptions;
+  #identity: NodeIdentity;
+  #stop: () => void = () => {};
+
+  constructor(options: MemberListOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  /** As it stands in the data directory, or soon will. */
+  get identity(): NodeIdentity {
+    return this.#identity;
+  }
+
+  /** Whether partition 1 has this data directory on its list. */
+  get isListed(): boolean {
+    const { node, incarnation } = this.#identity;
+    return this.#options.member.replicas
+      .members()
+      .some((member) => member.node === node && member.incarnation === incarnation);
+  }
+
+  /** From now on every change is passed on. To be called when the log has been read. */
+  start(): void {
+    const { member } = this.#options;
+    this.learn(membersOf(this.#identity), this.#identity.knownAsOf);
+    this.#stop = member.replicas.onMembers(() => this.#take());
+    this.#take();
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  /** Takes the list from another member, which partition 1 has not told here yet. */
+  learn(members: readonly Member[], asOf: number): void {
+    this.#options.member.mesh.setMembers(members, asOf);
+  }
+
+  obstacles(): readonly string[] {
+    if (this.isListed || this.#options.member.replicas.members().length === 0) return [];
+    return ["not a member of the cluster, or not any more"];
+  }
+
+  #take(): void {
+    const { member, changed } = this.#options;
+    const known = member.replicas.members();
+    if (known.length === 0) return;
+    const knownAsOf = member.appliedIndex;
+    this.learn(known, knownAsOf);
+    // What joined is a member like any other from here on: others that are new may rely on it.
+    const state = this.isListed ? "formed" : this.#identity.state;
+    this.#save({ ...this.#identity, known, knownAsOf, state });
+    changed();
+  }
+
+  #save(identity: NodeIdentity): void {
+    const { options, file } = this.#options;
+    this.#identity = identity;
+    void file.save(identity).then((fault) => {
+      // The next start asks the members that it knew before.
+      if (fault !== undefined) options.log("warn", `members not written down: ${fault.detail}`);
+    });
+  }
+}

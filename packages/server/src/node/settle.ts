@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Settles who a node is: a member of a first start, one that is added to a running cluster, or one
+ * that lost its log and has to begin anew under another incarnation.
+ *
+ * Each step is written down before what depends on it is done (decision 0013).
+ */
+
+import { createPrng, unreachable } from "@conclave/base";
+import { isMajorityIntact } from "../peer/formation.ts";
+import { runFormationRounds } from "../peer/formation-rounds.ts";
+import type { PeerIntroducer } from "../peer/peer-dialer.ts";
+import type { Introduction } from "../wire/introduction.ts";
+import {
+  differenceOf,
+  firstIdentity,
+  isAlone,
+  membersOf,
+  type NodeIdentity,
+  type WantedIdentity,
+} from "./identity.ts";
+import { putLogAside } from "./identity-file.ts";
+import { failure, type NodeFailure } from "./node-options.ts";
+import { addressOf } from "./peer-address.ts";
+import type { RunningNode } from "./running-node.ts";
+import { drawIncarnation, drawNonce, drawSeed, systemClock } from "./system-clock.ts";
+
+/** How long a node whose log is damaged looks for others that know more, before it gives up. */
+const HEAL_PATIENCE_MS = 30_000;
+const ASK_EVERY_MS = 500;
+const ANSWER_MS = 2_000;
+
+/** Lets the node begin, or has it wait for others behind its open port; resolves with what is wrong. */
+export async function settle(
+  running: RunningNode,
+  introducer: PeerIntroducer,
+): Promise<NodeFailure | undefined> {
+  const { options, file } = running;
+  const wanted: WantedIdentity = { ...options, token: options.clusterToken };
+  const settling = new Settling(running, introducer);
+  const { found } = file;
+  switch (found.kind) {
+    case "found": {
+      const difference = differenceOf(found.identity, wanted);
+      if (difference !== undefined) return failure("foreign", difference);
+      return settling.goOn(found.identity);
+    }
+    case "none":
+      if (options.join.length > 0) return settling.enter();
+      return settling.found(firstIdentity(wanted, { nonce: drawNonce() }));
+    case "damaged":
+      // Only a list says who this node may have been, and whom to ask.
+      if (options.members === undefined) return failure("damaged", found.detail);
+      return settling.heal(firstIdentity(wanted, { nonce: drawNonce() }), found.detail);
+    case "older":
+    case "newer":
+      return failure(found.kind, found.detail);
+    default:
+      return unreachable(found);
+  }
+}
+
+class Settling {
+  readonly #running: RunningNode;
+  readonly #introducer: PeerIntroducer;
+  readonly #prng = createPrng(drawSeed());
+
+  constructor(running: RunningNode, introducer: PeerIntroducer) {
+    this.#running = running;
+    this.#introducer = introducer;
+  }
+
+  /** A directory that was used before. */
+  async goOn(identity: NodeIdentity): Promise<NodeFailure | undefined> {
+    if (identity.state === "unformed") return this.#form(identity);
+    if (!identity.isLogStale) return this.#begin(identity);
+    const { file, options } = this.#running;
+    const fault = await putLogAside(options.dataDirectory);
+    if (fault !== undefined) return failure(fault.reason, fault.detail);
+    const fresh = { ...identity, isLogStale: false };
+    const unsaved = await file.save(fresh);
+    return unsaved === undefined ? this.#begin(fresh) : failure(unsaved.reason, unsaved.detail);
+  }
+
+  /** A first start. */
+  async found(identity: NodeIdentity): Promise<NodeFailure | undefined> {
+    const fault = await this.#running.file.save(identity);
+    return fault === undefined ? this.goOn(identity) : failure(fault.reason, fault.detail);
+  }
+
+  /** Asks the members of a running cluster which one it is, to become one of them. */
+  enter(): undefined {
+    const { options } = this.#running;
+    const asked = options.join.map((url) => addressOf(url));
+    this.#running.waitFor(
+      `waiting for ${asked.join(" or ")} to say which cluster it is`,
+      undefined,
+    );
+    this.#running.work(async (signal) => {
+      const answer = await this.#firstAnswer(asked, signal);
+      if (answer === undefined) return undefined;
+      const { clusterId, partitionCount, recorded, members, membersAsOf } = answer;
+      return this.found({
+        node: options.node,
+        incarnation: drawIncarnation(),
+        ...{ clusterId, partitionCount, recorded },
+        members: [],
+        nonce: drawNonce(),
+        state: "joining",
+        known: members,
+        knownAsOf: membersAsOf,
+        isLogStale: false,
+      });
+    });
+    return undefined;
+  }
+
+  /** The log is damaged: if others have all of it, this node may begin anew as somebody else. */
+  heal(identity: NodeIdentity, detail: string): NodeFailure | undefined {
+    if (isAlone(identity)) return failure("damaged", detail);
+    const { options } = this.#running;
+    options.log("warn", `damaged, asking the other members whether they have it all: ${detail}`);
+    this.#running.waitFor("damaged, waiting for a leader among the other members", undefined);
+    this.#running.work(async (signal) => {
+      if (!(await this.#findsMajority(identity, signal))) return failure("damaged", detail);
+      const incarnation = drawIncarnation();
+      options.log(
+        "warn",
+        `beginning anew as incarnation ${incarnation}, the old log is kept aside`,
+      );
+      const nonce = drawNonce();
+      return this.found({ ...identity, incarnation, nonce, state: "joining", isLogStale: true });
+    });
+    return undefined;
+  }
+
+  #form(identity: NodeIdentity): undefined {
+    const { options } = this.#running;
+    this.#running.waitFor("waiting for the other members of the first start", identity);
+    this.#running.work(async (signal) => {
+      const decision = await runFormationRounds({
+        self: { ...identity, listed: identity.members },
+        introducer: this.#introducer,
+        clock: systemClock,
+        prng: this.#prng.child("formation"),
+        log: (text) => options.log("info", text),
+        signal,
+      });
+      if (decision === undefined) return undefined;
+      if (decision.kind === "refuse") return failure("refused", decision.difference);
+      const { recorded } = decision;
+      if (decision.kind === "form") return this.found({ ...identity, state: "formed", recorded });
+      const incarnation = drawIncarnation();
+      options.log("warn", `another directory had this node's place: joining as ${incarnation}`);
+      return this.found({ ...identity, incarnation, state: "joining", recorded });
+    });
+    return undefined;
+  }
+
+  async #begin(identity: NodeIdentity): Promise<NodeFailure | undefined> {
+    const fault = await this.#running.begin(identity, this.#introducer);
+    return fault?.reason === "damaged" ? this.heal(identity, fault.detail) : fault;
+  }
+
+  async #firstAnswer(
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Introduction | undefined> {
+    while (!signal.aborted) {
+      for (const answer of await this.#ask(addresses)) {
+        if (answer.state === "formed") return answer;
+      }
+      await pause(signal);
+    }
+    return undefined;
+  }
+
+  async #findsMajority(identity: NodeIdentity, signal: AbortSignal): Promise<boolean> {
+    const others = membersOf(identity).filter(({ node }) => node !== identity.node);
+    const addresses = others.map(({ address }) => address);
+    const endMs = systemClock.monotonicMs() + HEAL_PATIENCE_MS;
+    while (!signal.aborted && systemClock.monotonicMs() < endMs) {
+      const answers = await this.#ask(addresses);
+      const ours = answers.filter(({ clusterId }) => clusterId === identity.clusterId);
+      if (isMajorityIntact(ours)) return true;
+      await pause(signal);
+    }
+    return false;
+  }
+
+  async #ask(addresses: readonly string[]): Promise<readonly Introduction[]> {
+    const asked = addresses.map((address) => this.#introducer.introduce(address, ANSWER_MS));
+    return (await Promise.all(asked)).filter((answer) => answer !== undefined);
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancelTimer();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancelTimer = systemClock.setTimer(ASK_EVERY_MS, end);
+    signal.addEventListener("abort", end);
+  });
+}
