@@ -105,13 +105,12 @@ export class ClusterChanges {
   }
 
   #problemOfJoining({ node, incarnation }: Member): OperationRefusal | undefined {
-    const { cluster, members } = this.#options.node;
-    const { invited } = this.#options.node.partition(1).state;
-    const list = members();
-    const known = list.find((member) => member.node === node);
+    const replicas = this.#options.node;
+    const { invited } = replicas.partition(1).state;
+    const known = replicas.members().find((member) => member.node === node);
     if (known !== undefined) {
       // Its earlier directory is gone, or this is somebody who took its number by mistake.
-      const isHeard = node === cluster.node || this.#isActive(known);
+      const isHeard = node === replicas.cluster.node || this.#isActive(known);
       return known.incarnation !== incarnation && isHeard ? "in_use" : undefined;
     }
     // An operator who added it was asked whether it may be; else this is the moment to ask.

@@ -65,11 +65,11 @@ export class ClusterOperations {
     toNode: number,
     giveUpAtMs: number,
   ): Promise<readonly number[] | "no_such_member"> {
-    const { members, leaders } = this.#options.node;
-    if (!members().some(({ node }) => node === toNode)) return "no_such_member";
+    const replicas = this.#options.node;
+    if (!replicas.members().some(({ node }) => node === toNode)) return "no_such_member";
     await this.#ask(toNode, { kind: "hold", partitions }, giveUpAtMs);
     const byLeader = new Map<number, number[]>();
-    for (const { partition, node } of leaders()) {
+    for (const { partition, node } of replicas.leaders()) {
       if (!partitions.includes(partition) || node === toNode) continue;
       byLeader.set(node, [...(byLeader.get(node) ?? []), partition]);
     }
