@@ -142,11 +142,8 @@ export function sendAgain(state: RaftState, out: Output, to: ReplicaId, progress
       sendAppend(state, out, to, progress.nextIndex - 1, progress.nextIndex - 1);
       return;
     case "snapshot":
-      flow.sentOffset = Math.min(
-        flow.acknowledgedOffset,
-        flow.snapshot.bytes - state.config.flow.snapshotChunkBytes,
-      );
-      flow.sentOffset = Math.max(flow.sentOffset, 0);
+      // The last chunk is answered by the installation only, so there is always something to send.
+      flow.sentOffset = flow.acknowledgedOffset;
       sendChunks(state, out, to, flow);
   }
 }
