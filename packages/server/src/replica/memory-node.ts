@@ -49,13 +49,7 @@ export function createMemoryNode(partitionCount = 1): MemoryNode {
       assert(log !== undefined, "a partition is 1 to N");
       return log;
     },
-    async advance(ms) {
-      for (let left = ms; left > 0; left -= STEP_MS) {
-        clock.advance(Math.min(STEP_MS, left));
-        await turns(STEP_TURNS);
-      }
-      await settled();
-    },
+    advance: (ms) => stepThrough(clock, ms),
   };
 }
 
@@ -69,6 +63,15 @@ const STEP_MS = 20;
 /** Enough for a replica to judge, propose and apply; calls over a transport take more. */
 const STEP_TURNS = 30;
 const CALL_TURNS = 300;
+
+/** Moves time on in steps of the loop's tick, and lets everything that follows happen. */
+export async function stepThrough(clock: ManualClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= STEP_MS) {
+    clock.advance(Math.min(STEP_MS, left));
+    await turns(STEP_TURNS);
+  }
+  await settled();
+}
 
 /** Resolves when everything that has been set going without a timer has happened. */
 export function settled(): Promise<void> {

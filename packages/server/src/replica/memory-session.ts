@@ -6,6 +6,9 @@ import type { AttachmentId } from "./deadlines.ts";
 import { type MemoryNode, settled } from "./memory-node.ts";
 import type { LeaseOutcome } from "./renewals.ts";
 
+/** A node whose partitions are driven: one alone, or one of a cluster. */
+export type MemoryWorld = Pick<MemoryNode, "node">;
+
 /** The session that the helpers drive. */
 export const S = 42n;
 export const TTL_MS = 10_000;
@@ -17,7 +20,7 @@ export interface Opening {
   readonly partition?: number;
 }
 
-export async function open(world: MemoryNode, options: Opening = {}): Promise<boolean> {
+export async function open(world: MemoryWorld, options: Opening = {}): Promise<boolean> {
   const { ttlMs = TTL_MS, graceMs = 0, attachment, partition = 1 } = options;
   const opening: OpenSession = {
     kind: "open-session",
@@ -30,7 +33,6 @@ export async function open(world: MemoryNode, options: Opening = {}): Promise<bo
     commands: [],
     giveUpAtMs: world.node.giveUpAtMs(),
     mayUseReserve: false,
-    settle: () => {},
   };
   let isLeased = false;
   world.node.partition(partition).register(opening, submission, attachment, (_, leased) => {
@@ -42,7 +44,7 @@ export async function open(world: MemoryNode, options: Opening = {}): Promise<bo
 
 /** Sends a renewal; its lease is there once `settled`. */
 export function renew(
-  world: MemoryNode,
+  world: MemoryWorld,
   number: bigint,
   { partition = 1, attachment }: Opening = {},
 ): { lease: LeaseOutcome | undefined } {
@@ -58,7 +60,7 @@ export function renew(
   return sent;
 }
 
-export function isOpen(world: MemoryNode, partition = 1): boolean {
+export function isOpen(world: MemoryWorld, partition = 1): boolean {
   const session = world.node.partition(partition).session(S);
   return session !== undefined && session !== "ended";
 }
