@@ -2,13 +2,15 @@
 // Three servers whose disks lose what they should hold: a torn tail, a wiped directory, a record that
 // rots, a disk that is full. Runs what is in dist.
 import { readdirSync } from "node:fs";
+import { connect, type Leadership } from "@conclave/client";
 import { expect, test, vi } from "vitest";
-import { startCluster } from "./e2e/cluster-processes.ts";
+import { dataDirOf, startCluster } from "./e2e/cluster-processes.ts";
 import { busiestNode, statusOf, untilVoters } from "./e2e/cluster-status.ts";
 import { rotRecord, tearTail } from "./e2e/damage.ts";
 import { eventually } from "./e2e/processes.ts";
-import { expectKept } from "./e2e/promises.ts";
+import { expectKept, sayWhenLed } from "./e2e/promises.ts";
 import { createScene } from "./e2e/server.ts";
+import { canMount, createSmallDisk, type SmallDisk } from "./e2e/small-disk.ts";
 import { startWorkload } from "./e2e/workload.ts";
 
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
@@ -94,3 +96,62 @@ test("records that rot on two of three nodes are refused loudly, and nothing is 
   expect(left?.partitions.every(({ leader }) => leader === 0)).toBe(true);
   await workload.abandon();
 });
+
+test.skipIf(!canMount())(
+  "a disk that is full, of a follower and then of a leader, costs no promise",
+  async () => {
+    await using scene = createScene();
+    const disks: SmallDisk[] = [];
+    for (const node of [1, 2, 3]) {
+      disks.push(await createSmallDisk(scene, dataDirOf(scene, node), DISK_MEGABYTES));
+    }
+    const diskOf = (node: number): SmallDisk => disks[node - 1] as SmallDisk;
+    const cluster = await startCluster(scene, {
+      under: (node, args) => diskOf(node).conclave(args),
+    });
+    const workload = await startWorkload(cluster.urls);
+    const leader = await busiestNode(cluster.urls[0] ?? "");
+    const follower = (leader % 3) + 1;
+
+    diskOf(follower).fill();
+    expect(await writeMuch(cluster.urls)).toBe(WRITES);
+    await sayWhenLed(workload, "a follower's disk was full");
+    diskOf(follower).free();
+    diskOf(leader).fill();
+    const written = await writeMuch(cluster.urls);
+    diskOf(leader).free();
+    console.log(
+      `${written} of ${WRITES} writes were acknowledged while the leader's disk was full`,
+    );
+
+    await expectKept(cluster, workload);
+  },
+);
+
+/** Room for two segments of 16 MiB and a snapshot, and not for a third segment once it is filled. */
+const DISK_MEGABYTES = 64;
+/** Of 4 KiB each: more than the room that a full disk has left in its segments. */
+const WRITES = 10_000;
+const WRITES_IN_FLIGHT = 64;
+
+/** How many of the writes were acknowledged; those that are refused are not asked again. */
+async function writeMuch(urls: readonly string[]): Promise<number> {
+  await using client = await connect({ endpoints: urls });
+  const offices: Leadership[] = [];
+  for (let i = 0; i < WRITES_IN_FLIGHT; i++) {
+    offices.push(await client.election(`bulk-${i}`).campaign({ ttlMs: 60_000 }));
+  }
+  let acknowledged = 0;
+  const text = "x".repeat(4_000);
+  await Promise.all(
+    offices.map(async (office, slot) => {
+      for (let i = slot; i < WRITES; i += WRITES_IN_FLIGHT) {
+        await office.update({ text: `${i} ${text}` }).then(
+          () => acknowledged++,
+          () => {},
+        );
+      }
+    }),
+  );
+  return acknowledged;
+}

@@ -48,7 +48,7 @@ export interface ClusterProcesses {
 
 export interface ClusterOptions {
   readonly hasLinks?: boolean;
-  /** For instance another limit of the shell's: starts `conclave` in its place. */
+  /** Starts `conclave` with these arguments for a node, where that is not just a process. */
   readonly under?: (node: number, args: readonly string[]) => Running;
 }
 
@@ -112,7 +112,7 @@ function createNode(
   membership: readonly string[],
   run: (args: readonly string[]) => Running,
 ): ServerNode {
-  const dataDir = join(scene.folder, `node-${number}`);
+  const dataDir = dataDirOf(scene, number);
   const url = `http://127.0.0.1:${port}`;
   let running: Running | undefined;
   const current = (): Running => {
@@ -148,6 +148,11 @@ function createNode(
     resume: () => current().kill("SIGCONT"),
     wipe: () => rmSync(dataDir, { recursive: true, force: true }),
   };
+}
+
+/** Where a node's data are, before the node is. */
+export function dataDirOf(scene: Scene, node: number): string {
+  return join(scene.folder, `node-${node}`);
 }
 
 function untilReady({ number, url, process }: ServerNode): Promise<true> {

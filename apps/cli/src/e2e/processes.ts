@@ -30,6 +30,8 @@ export interface Processes extends AsyncDisposable {
   conclave(args: readonly string[], env?: Readonly<Record<string, string>>): Running;
   /** Starts any program of Node's. */
   node(args: readonly string[]): Running;
+  /** Starts any program; what it reads on stdin does not end before the scope does. */
+  run(program: string, args: readonly string[]): Running;
   /** Starts `conclave` by way of another program, which is given its command line at the end of its own. */
   conclaveBy(program: string, before: readonly string[], args: readonly string[]): Running;
 }
@@ -41,11 +43,12 @@ export function createProcesses(cwd: string): Processes {
     args: readonly string[],
     env: Readonly<Record<string, string>>,
     program: string = process.execPath,
+    stdin: "ignore" | "pipe" = "ignore",
   ): Running => {
     const child = spawn(program, [...args], {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
     });
     started.push(child);
     return follow(child);
@@ -53,6 +56,7 @@ export function createProcesses(cwd: string): Processes {
   return {
     conclave: (args, env = {}) => start([PROGRAM, ...args], env),
     node: (args) => start(args, {}),
+    run: (program, args) => start(args, {}, program, "pipe"),
     conclaveBy: (program, before, args) =>
       start([...before, process.execPath, PROGRAM, ...args], {}, program),
     async [Symbol.asyncDispose]() {
