@@ -4,6 +4,7 @@
  * between nodes at once, and to the data directory for the next start.
  */
 
+import type { LoopWatch } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
 import { membersOf, type NodeIdentity } from "./identity.ts";
 import type { IdentityFile } from "./identity-file.ts";
@@ -15,6 +16,7 @@ export interface MemberListOptions {
   readonly identity: NodeIdentity;
   /** HOST:PORT where the other members reach this node. */
   readonly address: string;
+  readonly loop: Pick<LoopWatch, "onBeat">;
   readonly changed: () => void;
   readonly member: ListedNode;
 }
@@ -29,10 +31,15 @@ interface ListedNode {
   };
 }
 
+/** A list that holds for so many more entries is told anew: whose is newer decides who is heard. */
+const FRESH_ENTRIES = 1_000;
+
 export class MemberList {
   readonly #options: MemberListOptions;
   #identity: NodeIdentity;
-  #stop: () => void = () => {};
+  #hasChanged = true;
+  #learntAsOf = 0;
+  #stops: (() => void)[] = [];
 
   constructor(options: MemberListOptions) {
     this.#options = options;
@@ -54,14 +61,19 @@ export class MemberList {
 
   /** From now on every change is passed on. To be called when the log has been read. */
   start(): void {
-    const { member } = this.#options;
+    const { member, loop } = this.#options;
     this.learn(membersOf(this.#identity), this.#identity.knownAsOf);
-    this.#stop = member.replicas.onMembers(() => this.#take());
-    this.#take();
+    // At the beat, when the index up to which the list holds has moved past the change as well.
+    this.#stops = [
+      member.replicas.onMembers(() => {
+        this.#hasChanged = true;
+      }),
+      loop.onBeat(() => this.#look()),
+    ];
   }
 
   stop(): void {
-    this.#stop();
+    for (const stop of this.#stops) stop();
   }
 
   /** Takes the list from another member, which partition 1 has not told here yet. */
@@ -74,12 +86,17 @@ export class MemberList {
     return ["not a member of the cluster, or not any more"];
   }
 
-  #take(): void {
+  #look(): void {
     const { member, changed } = this.#options;
     const known = member.replicas.members();
-    if (known.length === 0) return;
     const knownAsOf = member.appliedIndex;
-    this.learn(known, knownAsOf);
+    if (known.length === 0) return;
+    if (this.#hasChanged || knownAsOf >= this.#learntAsOf + FRESH_ENTRIES) {
+      this.#learntAsOf = knownAsOf;
+      this.learn(known, knownAsOf);
+    }
+    if (!this.#hasChanged) return;
+    this.#hasChanged = false;
     // What joined is a member like any other from here on: others that are new may rely on it.
     const state = this.isListed ? "formed" : this.#identity.state;
     this.#save({ ...this.#identity, known, knownAsOf, state });
