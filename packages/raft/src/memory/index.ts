@@ -7,3 +7,10 @@ export {
   type MemoryDiskOptions,
   randomFate,
 } from "./memory-disk.ts";
+export {
+  createMemoryNetwork,
+  type MemoryConnection,
+  type MemoryNetwork,
+  type MemoryNetworkOptions,
+  type NetworkFaults,
+} from "./memory-network.ts";

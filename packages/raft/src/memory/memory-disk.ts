@@ -43,6 +43,8 @@ export interface MemoryDisk extends Disk {
   /** The next operations of this kind fail, `count` of them; -1 for all until `heal`. */
   refuse(operation: DiskOperation, reason: DiskFaultReason, count: number): void;
   heal(): void;
+  /** No sync ends before the function that is returned has been called. */
+  hangSyncs(): () => void;
   /** Sets how many bytes fit on it from now on. */
   resize(capacityBytes: number): void;
   /** Flips one bit of a file, on the medium and in what reads show. */
@@ -73,6 +75,7 @@ class TwinDisk implements MemoryDisk {
   readonly #directory: MemoryDirectory;
   readonly #refusals = new Map<DiskOperation, { reason: DiskFaultReason; left: number }>();
   #capacityBytes: number;
+  #hang: Promise<void> = Promise.resolve();
   #cutAt: { readonly operation: number; readonly keptBytes: number } | undefined;
   #isDead = false;
   #isLocked = false;
@@ -101,6 +104,14 @@ class TwinDisk implements MemoryDisk {
 
   heal(): void {
     this.#refusals.clear();
+  }
+
+  hangSyncs(): () => void {
+    let release: () => void = () => {};
+    this.#hang = new Promise((resolve) => {
+      release = resolve;
+    });
+    return () => release();
   }
 
   resize(capacityBytes: number): void {
@@ -226,6 +237,7 @@ class TwinDisk implements MemoryDisk {
         sync.clock.setTimer(sync.durationMs, resolve);
       });
     }
+    await this.#hang;
     const refused = await this.#begin("datasync");
     // Neither written nor dirty any more: what a kernel does with pages that it could not write.
     if (refused !== undefined) inode.dropDirty();

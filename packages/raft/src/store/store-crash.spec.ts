@@ -8,9 +8,9 @@ import { createPrng } from "@conclave/base";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type CrashFate, createMemoryDisk, type MemoryDisk, randomFate } from "../memory/index.ts";
+import { saveSnapshot } from "../spec/save-snapshot.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
-import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const CLUSTER_ID = new Uint8Array(32).fill(7);
 const SEGMENT_BYTES = 4096;

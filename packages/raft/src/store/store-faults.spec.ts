@@ -9,9 +9,9 @@ import {
   type MemoryDisk,
   randomFate,
 } from "../memory/index.ts";
+import { saveSnapshot } from "../spec/save-snapshot.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
-import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const SEGMENT_BYTES = 4096;
 

@@ -6,10 +6,10 @@
 
 import { expect, test } from "vitest";
 import { createMemoryDisk, type MemoryDisk } from "../memory/index.ts";
+import { saveSnapshot } from "../spec/save-snapshot.ts";
 import { crc32c } from "./crc32c.ts";
 import type { LogRecord } from "./log-record.ts";
 import { type LogStore, openStore } from "./log-store.ts";
-import { saveSnapshot } from "./spec/save-snapshot.ts";
 
 const CLUSTER_ID = new Uint8Array(32).fill(7);
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A snapshot taken in one go, as specs of the store want it: kept, and the log forgotten behind it. */
 
-import type { GroupId } from "../../ids.ts";
-import type { DiskResult } from "../disk.ts";
-import type { LogBase } from "../log-record.ts";
-import type { LogStore } from "../log-store.ts";
+import type { GroupId } from "../ids.ts";
+import type { Configuration } from "../log/configuration.ts";
+import type { DiskResult } from "../store/disk.ts";
+import type { LogBase } from "../store/log-record.ts";
+import type { LogStore } from "../store/log-store.ts";
 
-export const CONFIGURATION = { voters: [1, 2, 3], outgoing: [], learners: [4] };
+export const CONFIGURATION: Configuration = { voters: [1, 2, 3], outgoing: [], learners: [4] };
 
 export async function saveSnapshot(
   store: LogStore,
