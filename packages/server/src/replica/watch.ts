@@ -144,9 +144,17 @@ export class Watch {
     this.#sayReady();
   }
 
-  /** A replica was cut off, or is in contact again; told when that changes anything for the whole. */
+  /**
+   * A replica was cut off, or is in contact again; told when that changes anything for the whole, and
+   * behind the snapshot: a reader takes all that follows a loss for news from a quorum.
+   */
   contactChanged(): void {
-    if (this.#state === "live" || this.#state === "paging") this.#tellContact();
+    if (this.#state !== "live") return;
+    const hasQuorum = this.#options.partitions.every((partition) => partition.hasContact);
+    if (hasQuorum === this.#toldContact) return;
+    this.#toldContact = hasQuorum;
+    this.#queue.push({ kind: "contact", hasQuorum });
+    this.#sayReady();
   }
 
   /** Says how far nothing was missed, where that is further than the last event told. */
@@ -236,15 +244,7 @@ export class Watch {
     for (const partition of partitions) {
       partition.watchers.add(this.#targetOn(partition), this);
     }
-    this.#tellContact();
-    this.#sayReady();
-  }
-
-  #tellContact(): void {
-    const hasQuorum = this.#options.partitions.every((partition) => partition.hasContact);
-    if (hasQuorum === this.#toldContact) return;
-    this.#toldContact = hasQuorum;
-    this.#queue.push({ kind: "contact", hasQuorum });
+    this.contactChanged();
     this.#sayReady();
   }
 
@@ -304,6 +304,7 @@ export class Watch {
     if (partition === undefined) {
       this.#state = "live";
       this.#queue.push({ kind: "snapshot-end" });
+      this.contactChanged();
       return;
     }
     const target = this.#targetOn(partition);
