@@ -39,12 +39,18 @@ export function tickElection(state: RaftState, out: Output): void {
   if (isLed) state.role = { kind: "follower", leader: undefined };
 }
 
-/** Whether this member may stand at all. A snapshot that is being installed is not a log to stand with. */
+/**
+ * Whether this member may stand at all. A snapshot that is being installed is not a log to stand with.
+ *
+ * One that is no voter any more still stands until it knows that this has committed: it may be the
+ * only one with the entry that says so, and then nobody else can be elected (its log is the longest).
+ * It does not count itself.
+ */
 export function mayCampaign(state: RaftState): boolean {
-  const { configuration } = state.configurations.inUse;
-  if (!isVoter(configuration, state.config.replica) || isInstalling(state)) return false;
-  const { role } = state;
+  const { role, configurations, commitIndex } = state;
   const self = state.config.replica;
+  const isElectable = configurations.from(commitIndex).some((one) => isVoter(one, self));
+  if (!isElectable || isInstalling(state)) return false;
   // A candidate whose vote is still being written starts no further election: on a slow disk each
   // one would only queue another vote behind the first.
   return role.kind !== "candidate" || role.votes.has(self);

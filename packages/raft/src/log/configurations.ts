@@ -33,6 +33,12 @@ export class Configurations {
     return held.configuration;
   }
 
+  /** The one in use at `index`, and those that came to be in use later. */
+  from(index: number): readonly Configuration[] {
+    const first = this.#held.findLastIndex((candidate) => candidate.index <= index);
+    return this.#held.slice(Math.max(first, 0)).map((held) => held.configuration);
+  }
+
   append(index: number, configuration: Configuration): void {
     assert(index > this.inUse.index, "R14: configurations follow one another in the log");
     assertSound(configuration);
