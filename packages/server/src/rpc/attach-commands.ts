@@ -123,7 +123,7 @@ export class AttachCommands {
     }
     const settled: CommandSettled = (result) =>
       this.#answer(correlation, isFailure(result) ? result : resultReply(kind, result));
-    if ("options" in checked) runCommand(this.#node, checked, giveUpAtMs, settled);
+    if ("options" in checked) runCommand(this.#node, checked, { giveUpAtMs }, settled);
     else this.#runForSession(checked, giveUpAtMs, settled);
   }
 
@@ -135,7 +135,7 @@ export class AttachCommands {
       return;
     }
     if (opening === undefined || this.#registeredOn.has(home.number)) {
-      runCommand(this.#node, command, giveUpAtMs, settled);
+      runCommand(this.#node, command, { giveUpAtMs }, settled);
       return;
     }
     const known = home.session(opening.sessionId);
@@ -149,11 +149,11 @@ export class AttachCommands {
     }
     // Only an Enter has business where the session is not registered yet.
     if (command.kind !== "enter" || known !== undefined) {
-      runCommand(this.#node, command, giveUpAtMs, settled);
+      runCommand(this.#node, command, { giveUpAtMs }, settled);
       return;
     }
     const registering = { opening, attachment: this.#attachment };
-    registerAndRun(this.#node, command, registering, giveUpAtMs, settled);
+    registerAndRun(this.#node, command, registering, { giveUpAtMs }, settled);
   }
 
   #steer(correlation: bigint, checked: Steer | Failure, giveUpAtMs: number): void {
@@ -161,7 +161,7 @@ export class AttachCommands {
       this.#answer(correlation, checked);
       return;
     }
-    runCommand(this.#node, checked, giveUpAtMs, (result, home) =>
+    runCommand(this.#node, checked, { giveUpAtMs }, (result, home) =>
       this.#answer(correlation, isFailure(result) ? result : steeredReply(checked, result, home)),
     );
   }

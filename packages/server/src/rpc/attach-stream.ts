@@ -150,7 +150,10 @@ export class AttachStream {
   #greet({ session }: NonNullable<AttachRequest["hello"]>): Failure | undefined {
     if (this.#hasHello) return invalidField("hello", "only in the first frame");
     this.#hasHello = true;
-    const cluster = clusterInfoOf(this.#node.cluster);
+    this.#cleanups.push(
+      this.#node.onTopology(() => this.#outbox.topology(clusterInfoOf(this.#node))),
+    );
+    const cluster = clusterInfoOf(this.#node);
     if (session === undefined) {
       this.#outbox.welcome({ $typeName: "conclave.v1.AttachWelcome", instance: "", cluster });
       return undefined;

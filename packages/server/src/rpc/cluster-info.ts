@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Who the cluster is, as every session is told it first. */
+/** Who the cluster is and where its leaders are, as every session is told it first and when it changes. */
 
 import type { ClusterInfo } from "@conclave/api";
-import type { ClusterIdentity } from "../replica/election-node.ts";
+import type { ElectionNode } from "../replica/election-node.ts";
 
-export function clusterInfoOf(cluster: ClusterIdentity): ClusterInfo {
-  const { clusterId, partitionCount, node, version } = cluster;
-  const identity = { clusterId, partitionCount, node, version };
-  return { $typeName: "conclave.v1.ClusterInfo", ...identity, members: [], leaders: [] };
+export function clusterInfoOf(node: ElectionNode): ClusterInfo {
+  const { clusterId, partitionCount, node: number, version, urlScheme } = node.cluster;
+  const members = node.members().map((member) => ({
+    $typeName: "conclave.v1.Member" as const,
+    node: member.node,
+    url: `${urlScheme}://${member.address}`,
+  }));
+  const leaders = node.leaders().map((leader) => ({
+    $typeName: "conclave.v1.PartitionLeader" as const,
+    ...leader,
+  }));
+  const identity = { clusterId, partitionCount, node: number, version };
+  return { $typeName: "conclave.v1.ClusterInfo", ...identity, members, leaders };
 }

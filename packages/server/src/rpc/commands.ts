@@ -20,18 +20,25 @@ export interface Registering {
   readonly attachment: AttachmentId;
 }
 
+/** How long a command may take, and for whom. */
+export interface Patience {
+  readonly giveUpAtMs: number;
+  /** The caller's: aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
 export type CommandSettled = (result: CommandResult | Failure, home: PartitionReplica) => void;
 
 export function runCommand(
   node: ElectionNode,
   command: CandidateCommand | AdminCommand,
-  giveUpAtMs: number,
+  patience: Patience,
   settled: CommandSettled,
 ): void {
   const home = node.homeOf(command.key);
   home.submit({
+    ...patience,
     commands: [command],
-    giveUpAtMs,
     mayUseReserve: isOperators(command),
     settle: (outcome) => settled(resultOf(outcome, 0, command, home, false), home),
   });
@@ -42,11 +49,11 @@ export function registerAndRun(
   node: ElectionNode,
   command: CandidateCommand,
   { opening, attachment }: Registering,
-  giveUpAtMs: number,
+  patience: Patience,
   settled: CommandSettled,
 ): void {
   const home = node.homeOf(command.key);
-  const submission = { commands: [command], giveUpAtMs, mayUseReserve: false, settle: ignore };
+  const submission = { ...patience, commands: [command], mayUseReserve: false };
   home.register(opening, submission, attachment, (outcome) => {
     const opened = outcome.kind === "replied" ? outcome.replies[0] : undefined;
     if (opened?.kind === "refused") {
@@ -57,8 +64,6 @@ export function registerAndRun(
     settled(resultOf(outcome, 1, command, home, isRegistered), home);
   });
 }
-
-const ignore = (): void => {};
 
 /** The session could not be opened as asked for, though another opening may have let the command pass. */
 function refusedOpening(

@@ -15,19 +15,22 @@ import {
 } from "../wire/command-requests.ts";
 import { connectErrorOf, type Failure } from "../wire/failure.ts";
 import { electionViewOf } from "../wire/views.ts";
-import { runCommand } from "./commands.ts";
+import { type Patience, runCommand } from "./commands.ts";
 import { type Answered, checkFence, get, list } from "./reads.ts";
 import { watch } from "./watch-stream.ts";
 
 export function electionService(node: ElectionNode): ServiceImpl<typeof ElectionService> {
   const giveUpAtMs = (context: HandlerContext): number => node.giveUpAtMs(context.timeoutMs());
+  const patience = (context: HandlerContext): Patience => {
+    return { giveUpAtMs: giveUpAtMs(context), signal: context.signal };
+  };
   const command = async (
     checked: CandidateCommand | AdminCommand | Failure,
     context: HandlerContext,
   ): Promise<{ readonly result: CommandResult }> => {
     if (isFailure(checked)) throw connectErrorOf(checked);
     const result = await answerOf<CommandResult>((answered) =>
-      runCommand(node, checked, giveUpAtMs(context), answered),
+      runCommand(node, checked, patience(context), answered),
     );
     return { result };
   };
@@ -37,7 +40,7 @@ export function electionService(node: ElectionNode): ServiceImpl<typeof Election
   ): Promise<{ readonly result: CommandResult; readonly view: ElectionView }> => {
     if (isFailure(checked)) throw connectErrorOf(checked);
     return await answerOf((answered) =>
-      runCommand(node, checked, giveUpAtMs(context), (result, home) => {
+      runCommand(node, checked, patience(context), (result, home) => {
         if (isFailure(result)) answered(result);
         else answered({ result, view: electionViewOf(home.number, home.view(checked.key)) });
       }),

@@ -12,6 +12,7 @@ import {
   type AttachWatchEvent,
   type AttachWelcome,
   type Candidacy,
+  type ClusterInfo,
   type Lease,
   type Progress,
 } from "@conclave/api";
@@ -56,6 +57,7 @@ export class Outbox {
   readonly #source: FrameSource;
   readonly #overflow: () => void;
   #welcome: AttachWelcome | undefined;
+  #topology: ClusterInfo | undefined;
   #replies: SizedReply[] = [];
   #replyBytes = 0;
   #leases: Lease[] = [];
@@ -73,6 +75,12 @@ export class Outbox {
 
   welcome(welcome: AttachWelcome): void {
     this.#welcome = welcome;
+    this.#notify();
+  }
+
+  /** The newest is all that a client needs. */
+  topology(topology: ClusterInfo): void {
+    this.#topology = topology;
     this.#notify();
   }
 
@@ -118,6 +126,8 @@ export class Outbox {
     const frame = create(AttachResponseSchema);
     if (this.#welcome !== undefined) frame.welcome = this.#welcome;
     this.#welcome = undefined;
+    if (this.#topology !== undefined) frame.topology = this.#topology;
+    this.#topology = undefined;
     frame.leases = this.#leases;
     this.#leases = [];
     frame.candidacies = this.#candidacies;
@@ -156,7 +166,8 @@ export class Outbox {
   }
 
   #hasSomething(): boolean {
-    return this.#welcome !== undefined || this.#sourceHasMore || this.#queued > 0;
+    const hasTold = this.#welcome !== undefined || this.#topology !== undefined;
+    return hasTold || this.#sourceHasMore || this.#queued > 0;
   }
 
   get #queued(): number {
@@ -173,8 +184,8 @@ export class Outbox {
 }
 
 /** A watch may have been closed between its call and the frame. */
-function isEmpty({ welcome, replies, leases, ...rest }: AttachResponse): boolean {
+function isEmpty({ welcome, topology, replies, leases, ...rest }: AttachResponse): boolean {
   const queued = replies.length + leases.length + rest.candidacies.length;
   const told = rest.candidaciesTold.length + rest.watchEvents.length;
-  return welcome === undefined && queued + told === 0;
+  return welcome === undefined && topology === undefined && queued + told === 0;
 }

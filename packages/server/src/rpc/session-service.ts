@@ -93,7 +93,7 @@ async function openSession(
   }
   // Where some partitions were reached the client learns which; it registers on the others later.
   if (unreached !== undefined && reachedCount === 0) throw connectErrorOf(unreached);
-  const cluster = clusterInfoOf(node.cluster);
+  const cluster = clusterInfoOf(node);
   return { sessionId, instance: instanceOf(sessionId), cluster, leases };
 }
 
@@ -108,7 +108,7 @@ function register(
   giveUpAtMs: number,
 ): Promise<Lease | Failure> {
   return new Promise((resolve) => {
-    const submission = { commands: [], giveUpAtMs, mayUseReserve: false, settle: () => {} };
+    const submission = { commands: [], giveUpAtMs, mayUseReserve: false };
     partition.register(opening, submission, undefined, (outcome, isLeased) =>
       resolve(leaseOfOpening(partition, opening, outcome, isLeased)),
     );
