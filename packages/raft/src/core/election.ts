@@ -18,6 +18,7 @@ import { becomeFollower, isLedAlready, restartElectionTimer } from "./role.ts";
 import { replicateToAll } from "./sending.ts";
 import {
   type Candidate,
+  isInstalling,
   type Leadership,
   otherMembers,
   otherVoters,
@@ -54,11 +55,6 @@ export function mayCampaign(state: RaftState): boolean {
   // A candidate whose vote is still being written starts no further election: on a slow disk each
   // one would only queue another vote behind the first.
   return role.kind !== "candidate" || role.votes.has(self);
-}
-
-/** All bytes of a snapshot have come and it is not yet in use. */
-export function isInstalling({ incoming }: RaftState): boolean {
-  return incoming !== undefined && incoming.nextOffset >= incoming.snapshot.bytes;
 }
 
 /** Asks what an election would bring, with nothing changed anywhere if it would bring nothing. */

@@ -10,10 +10,9 @@ import type { ReplicaId } from "../ids.ts";
 import { decodeConfiguration } from "../log/configuration.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { commitTo } from "./commit.ts";
-import { isInstalling } from "./election.ts";
 import type { MessageOf } from "./message.ts";
 import { type Output, send } from "./output.ts";
-import type { RaftState } from "./state.ts";
+import { isInstalling, type RaftState } from "./state.ts";
 
 export function receiveAppendEntries(
   state: RaftState,

@@ -12,7 +12,7 @@ import type { HardState, LogEntry } from "../log/entry.ts";
 import type { Effect, Envelope, MemberRole } from "./effect.ts";
 import type { PersistedEvent } from "./event.ts";
 import type { OutgoingMessage } from "./message.ts";
-import type { RaftState } from "./state.ts";
+import { isInstalling, type RaftState } from "./state.ts";
 
 export interface Output {
   readonly effects: Effect[];
@@ -48,7 +48,7 @@ export function finishOutput(state: RaftState, out: Output): readonly Effect[] {
   // What is committed elsewhere and not yet durable here waits: a snapshot of the state machine must
   // not get ahead of the log that it replaces.
   const to = Math.min(state.commitIndex, state.durableIndex);
-  if (to > state.applyTo) {
+  if (to > state.applyTo && !isInstalling(state)) {
     state.applyTo = to;
     effects.push({ kind: "apply", to });
   }

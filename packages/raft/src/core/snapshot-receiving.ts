@@ -8,10 +8,9 @@ import { assert } from "@conclave/base";
 import type { ReplicaId } from "../ids.ts";
 import { Configurations } from "../log/configurations.ts";
 import { commitTo } from "./commit.ts";
-import { isInstalling } from "./election.ts";
 import type { MessageOf } from "./message.ts";
 import { type Output, send } from "./output.ts";
-import type { IncomingSnapshot, RaftState } from "./state.ts";
+import { type IncomingSnapshot, isInstalling, type RaftState } from "./state.ts";
 
 type Chunk = MessageOf<"install-snapshot">;
 

@@ -17,8 +17,6 @@ import type { CoreConfig } from "./config.ts";
 import type { MemberRole } from "./effect.ts";
 import type { Progress } from "./progress.ts";
 
-export type { CoreConfig } from "./config.ts";
-
 export interface RaftState {
   readonly config: CoreConfig;
   readonly prng: Prng;
@@ -180,6 +178,11 @@ export function assertValid(state: RaftState): void {
 /** Of the entries that wait for their commit. */
 export function uncommittedBytes(state: RaftState): number {
   return state.log.bytesBetween(state.commitIndex, state.log.last.index);
+}
+
+/** All bytes of a snapshot have come and it is not yet in use. */
+export function isInstalling({ incoming }: RaftState): boolean {
+  return incoming !== undefined && incoming.nextOffset >= incoming.snapshot.bytes;
 }
 
 /** Every other member that votes, each once. */

@@ -2,8 +2,8 @@
 /** What a group asks of the loop it lives in. Types only. */
 
 import type { Clock, Prng } from "@conclave/base";
+import type { CoreConfig } from "../core/config.ts";
 import type { RaftMessage } from "../core/message.ts";
-import type { CoreConfig } from "../core/state.ts";
 import type { HostFailure } from "../group.ts";
 import type { GroupId, ReplicaId } from "../ids.ts";
 import type { LogRecord } from "../store/log-record.ts";
