@@ -28,7 +28,7 @@ const STREAM_WINDOW_BYTES = 1024 * 1024;
 /** @param tls for nodes whose ports speak TLS. */
 export function createPeerDialer(tls?: PeerTls): PeerDialer & PeerIntroducer {
   return {
-    exchange: (address, requests, signal) => exchange(connect(address, tls), requests, signal),
+    exchange: (address, requests, signal) => exchange(address, tls, requests, signal),
     introduce: (address, timeoutMs) =>
       ask(address, tls, async (client) => {
         const introduction = introductionOf(await client.introduce({}, { timeoutMs }));
@@ -63,10 +63,12 @@ function connect(address: string, tls: PeerTls | undefined): Connection {
 }
 
 async function* exchange(
-  { manager, client }: Connection,
+  address: string,
+  tls: PeerTls | undefined,
   requests: AsyncIterable<ExchangeRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<ExchangeResponse> {
+  const { manager, client } = connect(address, tls);
   try {
     yield* client.exchange(requests, { signal });
   } finally {
@@ -79,13 +81,14 @@ async function ask<Answer>(
   tls: PeerTls | undefined,
   question: (client: Client<typeof PeerService>) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
-  const { manager, client } = connect(address, tls);
+  let connection: Connection | undefined;
   try {
-    return await question(client);
+    connection = connect(address, tls);
+    return await question(connection.client);
   } catch {
-    // Nobody there, or nobody who knows the question; whoever asks says which node it was.
+    // No address, nobody there, or nobody who knows the question; whoever asks says which node it was.
     return undefined;
   } finally {
-    manager.abort();
+    connection?.manager.abort();
   }
 }

@@ -138,7 +138,7 @@ function introductionOf({ node, directory }: Process): Introduction {
 
 test("no node acts under incarnation 0 with two directories, whatever is wiped when", () => {
   let formedAfterWipe = 0;
-  for (let seed = 1n; seed <= 3_000n; seed++) {
+  for (let seed = 1n; seed <= 1_500n; seed++) {
     const world = new World(createPrng(seed));
     for (let i = 0; i < 300; i++) {
       world.step(NODES);
@@ -150,7 +150,7 @@ test("no node acts under incarnation 0 with two directories, whatever is wiped w
     if (processes.some(({ directory }) => directory.incarnation > 0)) formedAfterWipe++;
   }
   // Else the schedule that this is about has hardly been played.
-  expect(formedAfterWipe).toBeGreaterThan(500);
+  expect(formedAfterWipe).toBeGreaterThan(250);
 });
 
 test("a cluster forms and takes in the node that was wiped, whenever that was", () => {

@@ -155,7 +155,8 @@ class OpenPeerMesh implements PeerMesh {
         return this.#handler(from, request, callOptions);
       },
       refused: (caller, { reason, detail }) => {
-        if (caller === undefined) return;
+        // Before a greeting it was told there; a stream that made room, or came too early, is no news.
+        if (caller === undefined || reason === "replaced" || reason === "not-ready") return;
         const { node, address } = caller;
         this.#reports.once(node, reason, `refused node ${node} at ${address}: ${detail}`);
       },
