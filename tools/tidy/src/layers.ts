@@ -50,6 +50,7 @@ const ZONES: readonly Zone[] = [
   zone("raft/log", /^packages\/raft\/src\/log\//, ["base", "raft/contract"], []),
   zone("raft/core", /^packages\/raft\/src\/core\//, ["base", ...BELOW_CORE], []),
   zone("raft/store", /^packages\/raft\/src\/store\//, ["base", ...BELOW_CORE, "raft/core"], []),
+  zone("raft/golden", /^packages\/raft\/src\/golden\//, ["base", ...BELOW_CORE, "raft/core"], []),
   zone("raft/memory", /^packages\/raft\/src\/memory\//, ["base", ...RAFT], []),
   zone("raft", /^packages\/raft\//, ["base", ...BELOW_CORE, "raft/core", "raft/store"], []),
 
