@@ -15,8 +15,8 @@ import { describeFailure, EXIT_CODES, EXIT_USAGE } from "./start-faults.ts";
 
 /**
  * Runs a server until SIGTERM or SIGINT and resolves with the exit code: 0 after a graceful stop, 2
- * for wrong options, 10 to 14 for start-up faults (design section 6), 13 or 14 too if the disk gives
- * out later, 1 if the cluster does not take the node. A second signal ends the process at once with 128 + its number.
+ * for wrong options and where the other members were told something else, 10 to 14 for start-up
+ * faults (design section 6), 13 or 14 too if the disk gives out later. A second signal ends the process at once with 128 + its number.
  *
  * @param argv the options, without the program's name.
  */

@@ -4,10 +4,8 @@
 import type { NodeFailure, NodeFailureReason } from "@conclave/server/node";
 import type { ServerConfig } from "./config.ts";
 
-/** A wrong option, or one that this machine cannot follow. */
+/** A wrong option, or one that this machine or the other members cannot follow. */
 export const EXIT_USAGE = 2;
-/** The cluster does not take this node. */
-const EXIT_ERROR = 1;
 const EXIT_DISK = 13;
 
 /** Design section 6. A disk that gives out later ends a server as one that did at the start. */
@@ -21,7 +19,7 @@ export const EXIT_CODES: Readonly<Record<NodeFailureReason, number>> = {
   "not-writable": EXIT_DISK,
   "no-space": EXIT_DISK,
   damaged: 14,
-  refused: EXIT_ERROR,
+  refused: EXIT_USAGE,
 };
 
 /** One line: what is wrong, and what to do next. */

@@ -48,7 +48,7 @@ export const PARTITIONS_DEFAULT = 8;
 /** The identity of a directory that begins a cluster; one that joins begins with what it is told. */
 export function firstIdentity(
   wanted: WantedIdentity,
-  drawn: Pick<NodeIdentity, "nonce">,
+  { nonce }: Pick<NodeIdentity, "nonce">,
 ): NodeIdentity {
   const { node, members } = wanted;
   const partitionCount = wanted.partitionCount ?? PARTITIONS_DEFAULT;
@@ -59,7 +59,7 @@ export function firstIdentity(
     clusterId: hexOf(clusterIdOf(parts)),
     partitionCount,
     members: members ?? [],
-    ...drawn,
+    nonce,
     // With nobody to wait for it is a cluster at once.
     state: members === undefined || members.length === 1 ? "formed" : "unformed",
     recorded: {},

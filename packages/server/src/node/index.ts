@@ -7,5 +7,12 @@ export type {
   NodeOptions,
   StartedNode,
 } from "./node-options.ts";
+export {
+  type BackupRefusal,
+  type RestoreOptions,
+  type RestoreOutcome,
+  restoreDirectory,
+  verifyBackup,
+} from "./restore-directory.ts";
 export { startNode } from "./start-node.ts";
 export { systemClock } from "./system-clock.ts";

@@ -62,7 +62,9 @@ export class MemberList {
   /** From now on every change is passed on. To be called when the log has been read. */
   start(): void {
     const { member, loop } = this.#options;
-    this.learn(membersOf(this.#identity), this.#identity.knownAsOf);
+    const { state, knownAsOf } = this.#identity;
+    // Who joins is refused by all until they have taken it in, and is told whom to talk to then.
+    if (state === "formed") this.learn(membersOf(this.#identity), knownAsOf);
     // At the beat, when the index up to which the list holds has moved past the change as well.
     this.#stops = [
       member.replicas.onMembers(() => {

@@ -41,9 +41,13 @@ export async function settle(
   const { found } = file;
   switch (found.kind) {
     case "found": {
-      const difference = differenceOf(found.identity, wanted);
-      if (difference !== undefined) return failure("foreign", difference);
-      return settling.goOn(found.identity);
+      const { identity } = found;
+      const difference = differenceOf(identity, wanted);
+      if (difference === undefined) return settling.goOn(identity);
+      const mayChange = identity.state === "unformed" && identity.node === wanted.node;
+      if (!mayChange) return failure("foreign", difference);
+      // It has never voted, and whoever mistyped a list must be able to correct it.
+      return settling.found(firstIdentity(wanted, identity));
     }
     case "none":
       if (options.join.length > 0) return settling.enter();
