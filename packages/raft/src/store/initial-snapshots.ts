@@ -38,8 +38,9 @@ export async function writeInitialSnapshots(
 ): Promise<InitialOutcome> {
   const { disk, clusterId } = options;
   const listed = await disk.list();
-  if (listed.kind === "fault") return { kind: "refused", detail: listed.detail };
-  if (listed.value.some((name) => !name.endsWith(".sock"))) {
+  const isMissing = listed.kind === "fault" && listed.reason === "missing";
+  if (listed.kind === "fault" && !isMissing) return { kind: "refused", detail: listed.detail };
+  if (listed.kind === "ok" && listed.value.some((name) => !name.endsWith(".sock"))) {
     return { kind: "refused", detail: "the directory holds a log already" };
   }
   const limits = { segmentBytes: SEGMENT_BYTES, recoveryCacheBytesMax: 0 };

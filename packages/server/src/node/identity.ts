@@ -48,11 +48,12 @@ export const PARTITIONS_DEFAULT = 8;
 /** The identity of a directory that begins a cluster; one that joins begins with what it is told. */
 export function firstIdentity(
   wanted: WantedIdentity,
-  { nonce }: Pick<NodeIdentity, "nonce">,
+  { nonce, restoredFrom }: Pick<NodeIdentity, "nonce" | "restoredFrom">,
 ): NodeIdentity {
   const { node, members } = wanted;
   const partitionCount = wanted.partitionCount ?? PARTITIONS_DEFAULT;
-  const parts = { members: members ?? node, partitionCount, token: wanted.token ?? "" };
+  const from = restoredFrom === undefined ? {} : { restoredFrom };
+  const parts = { members: members ?? node, partitionCount, token: wanted.token ?? "", ...from };
   return {
     node,
     incarnation: 0,
@@ -66,6 +67,7 @@ export function firstIdentity(
     known: [],
     knownAsOf: 0,
     isLogStale: false,
+    ...from,
   };
 }
 
