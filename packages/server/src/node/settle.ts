@@ -44,7 +44,9 @@ export async function settle(
       const { identity } = found;
       const difference = differenceOf(identity, wanted);
       if (difference === undefined) return settling.goOn(identity);
-      const mayChange = identity.state === "unformed" && identity.node === wanted.node;
+      // One that was restored holds a log already, of the cluster that it was restored for.
+      const isEmpty = identity.state === "unformed" && identity.restoredFrom === undefined;
+      const mayChange = isEmpty && identity.node === wanted.node;
       if (!mayChange) return failure("foreign", difference);
       // It has never voted, and whoever mistyped a list must be able to correct it.
       return settling.found(firstIdentity(wanted, identity));
@@ -62,6 +64,11 @@ export async function settle(
     default:
       return unreachable(found);
   }
+}
+
+/** Who mistyped a list may correct it: a directory that is not formed has no log and never voted. */
+function mayChange({ node, state, restoredFrom }: NodeIdentity, wanted: WantedIdentity): boolean {
+  return state === "unformed" && node === wanted.node && restoredFrom === undefined;
 }
 
 class Settling {
