@@ -60,7 +60,7 @@ export function firstIdentity(
     clusterId: hexOf(clusterIdOf(parts)),
     partitionCount,
     members: members ?? [],
-    nonce: drawn.nonce,
+    nonce,
     // With nobody to wait for it is a cluster at once.
     state: members === undefined || members.length === 1 ? "formed" : "unformed",
     recorded: {},

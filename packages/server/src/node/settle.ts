@@ -66,11 +66,6 @@ export async function settle(
   }
 }
 
-/** Who mistyped a list may correct it: a directory that is not formed has no log and never voted. */
-function mayChange({ node, state, restoredFrom }: NodeIdentity, wanted: WantedIdentity): boolean {
-  return state === "unformed" && node === wanted.node && restoredFrom === undefined;
-}
-
 class Settling {
   readonly #running: RunningNode;
   readonly #introducer: PeerIntroducer;
