@@ -5,10 +5,12 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { CliContext } from "./cli-context.ts";
 import { addCampaignCommand } from "./commands/campaign.ts";
+import { addClusterCommands } from "./commands/cluster.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addReadCommands } from "./commands/read.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addServerCommand } from "./commands/server.ts";
+import { addSnapshotCommands } from "./commands/snapshot.ts";
 import { addSteerCommands } from "./commands/steer.ts";
 import { describeFailure, EXIT } from "./exit-code.ts";
 
@@ -45,6 +47,8 @@ function createProgram(context: CliContext): Command {
   addCampaignCommand(program, context);
   addReadCommands(program, context);
   addSteerCommands(program, context);
+  addClusterCommands(program, context);
+  addSnapshotCommands(program, context);
   return program;
 }
 

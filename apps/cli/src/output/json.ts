@@ -9,7 +9,7 @@
 
 import type { Candidate, Change, View } from "@conclave/client";
 
-type Json =
+export type Json =
   | string
   | number
   | bigint

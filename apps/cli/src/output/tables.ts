@@ -36,7 +36,8 @@ function candidateRow(candidate: Candidate, place: string): string[] {
   return [place, candidate.id, candidate.instance, metadata.join(" ")];
 }
 
-function table(head: readonly string[], rows: readonly string[][], colors: Colors): string {
+/** Columns wide enough for what is in them, and nothing between them but room. */
+export function table(head: readonly string[], rows: readonly string[][], colors: Colors): string {
   const printed = new Table({
     head: head.map((name) => colors.dim(name)),
     chars: NO_LINES,
