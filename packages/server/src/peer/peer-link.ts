@@ -99,7 +99,7 @@ export class PeerLink {
   update(peer: Member): void {
     const isMoved = peer.address !== this.#peer.address;
     this.#peer = peer;
-    if (this.#state !== "open") this.#replica = replicaIdOf(peer.node, peer.incarnation);
+    if (this.#state !== "open") this.#expect(replicaIdOf(peer.node, peer.incarnation));
     if (isMoved) this.#stream?.cut("its address has changed");
   }
 
@@ -175,9 +175,7 @@ export class PeerLink {
 
   #welcomed({ node, incarnation, version }: NonNullable<ExchangeResponse["welcome"]>): void {
     const replica = replicaIdOf(node, incarnation);
-    // What gathered while dialling was for the directory on the list.
-    if (replica !== this.#replica) this.#queue.clear();
-    this.#replica = replica;
+    this.#expect(replica);
     this.#state = "open";
     this.#version = version;
     this.#failures = 0;
@@ -187,6 +185,12 @@ export class PeerLink {
     this.#isPingDue = false;
     this.#toldUnreachable.delete(replica);
     this.#context.reports.isWell(this.#peer.node);
+  }
+
+  /** What has gathered is for the directory that was expected before. */
+  #expect(replica: ReplicaId): void {
+    if (replica !== this.#replica) this.#queue.clear();
+    this.#replica = replica;
   }
 
   #received(response: ExchangeResponse): void {

@@ -138,6 +138,23 @@ describe("messages", () => {
     expect(messagesOf(two)).toEqual([vote(1)]);
   });
 
+  test("that were sent while the peer was dialled are not for a directory that took its place", async () => {
+    const world = createMeshWorld();
+    const one = world.node(memberOf(1), { members: [memberOf(1), memberOf(2)] });
+    world.network.silence("node-1:7400", "node-2:7400");
+    const renewed = [memberOf(1), memberOf(2, 5)];
+    const two = world.node(memberOf(2, 5), { members: renewed });
+    await world.pass(1_500);
+
+    one.mesh.send(2 * 2 ** 32, [vote(1)]);
+    one.mesh.setMembers(renewed, 10);
+    world.network.heal();
+    await world.pass(2_000);
+
+    expect(one.mesh.peers()[0]?.isConnected).toBe(true);
+    expect(two.received).toEqual([]);
+  });
+
   test("to a peer that is away are dropped, and the host is told once until it is back", async () => {
     const world = createMeshWorld();
     const one = world.node(memberOf(1));
