@@ -7,8 +7,8 @@ import type { StretchLimit } from "../log/log-terms.ts";
 export interface CoreConfig {
   readonly replica: ReplicaId;
   /**
-   * An election timeout is drawn from this range, both ends included (section 5.2). Its lower end is
-   * also how long a leader may be silent before anybody doubts it, and itself after how long without
+   * An election timeout is drawn from this range (section 5.2), above its lower end, which is
+   * how long a leader may be silent before anybody doubts it, and how long it leads on without hearing
    * a majority.
    */
   readonly electionTicks: { readonly min: number; readonly max: number };

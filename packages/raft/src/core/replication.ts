@@ -104,7 +104,8 @@ function accepted(
   const isInReach = progress.matchIndex >= state.log.base.index;
   if (flow.kind === "probe" || (flow.kind === "snapshot" && isInReach)) beginReplicate(progress);
   advanceCommitIndex(state, leadership, out);
-  if (state.role !== leadership) return;
+  // With the commit it may have ceased to lead, or the other to be a member.
+  if (state.role !== leadership || !leadership.progress.has(from)) return;
   replicateTo(state, out, from, progress);
   spreadCommit(state, leadership, out);
   if (leadership.transfer?.to === from) handOver(state, leadership, out);

@@ -4,7 +4,7 @@
 import { assert } from "@conclave/base";
 import type { ReplicaId } from "../ids.ts";
 import type { Output } from "./output.ts";
-import type { Leadership, RaftState } from "./state.ts";
+import { drawElectionTimeout, type Leadership, type RaftState } from "./state.ts";
 
 /** Takes up `raftTerm`, if it is a later one, and follows nobody in it yet. */
 export function becomeFollower(state: RaftState, out: Output, raftTerm: number): void {
@@ -31,9 +31,8 @@ export function followLeader(state: RaftState, leader: ReplicaId): void {
 
 /** Draws a new timeout, so that members that have collided once do not for ever (section 5.2). */
 export function restartElectionTimer(state: RaftState): void {
-  const { min, max } = state.config.electionTicks;
   state.electionElapsed = 0;
-  state.electionTimeout = min + state.prng.below(max - min + 1);
+  state.electionTimeout = drawElectionTimeout(state.config, state.prng);
 }
 
 /**

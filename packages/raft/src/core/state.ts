@@ -143,7 +143,7 @@ export function createState(config: CoreConfig, prng: Prng, recovered: Recovered
     snapshot,
     incoming: undefined,
     electionElapsed: 0,
-    electionTimeout: min + prng.below(max - min + 1),
+    electionTimeout: drawElectionTimeout(config, prng),
     told: {
       role: { kind: "follower", raftTerm, leader: undefined },
       configurationIndex: configurations.inUse.index,
@@ -152,6 +152,15 @@ export function createState(config: CoreConfig, prng: Prng, recovered: Recovered
   };
   assertValid(state);
   return state;
+}
+
+/**
+ * Where there is a choice the lower end is left out: whoever asks at the very tick at which the others
+ * cease to protect the leader is ignored by those that are a moment behind, and waits twice.
+ */
+export function drawElectionTimeout({ electionTicks }: CoreConfig, prng: Prng): number {
+  const { min, max } = electionTicks;
+  return min === max ? min : min + 1 + prng.below(max - min);
 }
 
 /** Called after each step, and by whoever checks a member from outside. */
