@@ -2,14 +2,22 @@
 /** Hands the leaderships of a node that stops to others, so that no client waits for an election. */
 
 import type { Clock } from "@conclave/base";
-import { type Group, nodeOf } from "@conclave/raft";
+import { type Group, type GroupStatus, nodeOf } from "@conclave/raft";
 
 /** How long the others may take; what is still led then is lost to an election timeout. */
 const PATIENCE_MS = 1_000;
 const LOOK_EVERY_MS = 10;
 
+/** What is asked of a Raft group. */
+interface LedGroup extends Pick<Group, "role" | "transfer"> {
+  status(): Pick<GroupStatus, "peers">;
+}
+
 /** Resolves when nothing is led here that another could lead, or after a second. */
-export async function handOverLeaderships(groups: readonly Group[], clock: Clock): Promise<void> {
+export async function handOverLeaderships(
+  groups: readonly LedGroup[],
+  clock: Clock,
+): Promise<void> {
   const endMs = clock.monotonicMs() + PATIENCE_MS;
   let asked = 0;
   for (const group of groups) {
@@ -26,7 +34,7 @@ export async function handOverLeaderships(groups: readonly Group[], clock: Clock
 }
 
 /** The nodes of the voters that could lead at once. */
-function heirsOf(group: Group): readonly number[] {
+function heirsOf(group: LedGroup): readonly number[] {
   if (group.role.kind !== "leader") return [];
   const { peers } = group.status();
   return peers

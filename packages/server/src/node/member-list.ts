@@ -6,8 +6,10 @@
 
 import type { LoopWatch } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
+import type { LogConfiguration } from "../replica/membership-log.ts";
 import { membersOf, type NodeIdentity } from "./identity.ts";
 import type { IdentityFile } from "./identity-file.ts";
+import { LeavingMembers } from "./leaving-members.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface MemberListOptions {
@@ -24,6 +26,7 @@ export interface MemberListOptions {
 /** What is asked of the member that the list is kept for. */
 interface ListedNode {
   readonly appliedIndex: number;
+  readonly logs: readonly { status(): { readonly configuration: LogConfiguration } }[];
   readonly mesh: { setMembers(members: readonly Member[], asOf: number): void };
   readonly replicas: {
     members(): readonly Member[];
@@ -37,6 +40,7 @@ const FRESH_ENTRIES = 1_000;
 export class MemberList {
   readonly #options: MemberListOptions;
   #identity: NodeIdentity;
+  readonly #leaving = new LeavingMembers();
   #hasChanged = true;
   #learntAsOf = 0;
   #stops: (() => void)[] = [];
@@ -90,14 +94,19 @@ export class MemberList {
 
   #look(): void {
     const { member, changed } = this.#options;
-    const known = member.replicas.members();
+    const listed = member.replicas.members();
     const knownAsOf = member.appliedIndex;
-    if (known.length === 0) return;
-    if (this.#hasChanged || knownAsOf >= this.#learntAsOf + FRESH_ENTRIES) {
+    if (listed.length === 0) return;
+    if (this.#hasChanged) this.#leaving.changed(this.#identity.known, listed);
+    const isAnyGone = this.#leaving.beat(() =>
+      member.logs.map((log) => log.status().configuration),
+    );
+    const known = [...listed, ...this.#leaving.members];
+    if (this.#hasChanged || isAnyGone || knownAsOf >= this.#learntAsOf + FRESH_ENTRIES) {
       this.#learntAsOf = knownAsOf;
       this.learn(known, knownAsOf);
     }
-    if (!this.#hasChanged) return;
+    if (!this.#hasChanged && !isAnyGone) return;
     this.#hasChanged = false;
     // What joined is a member like any other from here on: others that are new may rely on it.
     const state = this.isListed ? "formed" : this.#identity.state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
 import { type ExchangeResponse, PeerService } from "@conclave/api/peer";
-import { createPrng } from "@conclave/base";
+import { createManualClock, createPrng } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
 import { type GroupMessage, replicaIdOf } from "@conclave/raft";
 import { createClient } from "@connectrpc/connect";
@@ -237,6 +237,42 @@ describe("a dialer", () => {
     expect(await createPeerDialer({}).introduce(one.member.address, 30_000)).toBeUndefined();
     const careless = createPeerDialer({ rejectUnauthorized: false });
     expect(await careless.introduce(one.member.address, 30_000)).toMatchObject({ node: 1 });
+  });
+});
+
+describe("a mesh that dials", () => {
+  test.each<[string, (socket: Socket) => void]>([
+    ["accepts and says nothing", () => {}],
+    ["hangs up", (socket) => socket.destroy()],
+    ["resets the connection", (socket) => socket.resetAndDestroy()],
+    ["speaks another protocol", (socket) => socket.end("220 mail.example.org ESMTP\r\n")],
+    ["goes in the midst of a frame", (socket) => socket.end("\0\0\x12\x04\0\0\0\0\0\0")],
+  ])("a port that %s tries again, and closes in peace", async (_, behave) => {
+    let dialled = 0;
+    const server = createServer((socket) => {
+      dialled++;
+      socket.on("error", () => {});
+      behave(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const clock = createManualClock();
+    const self = { node: 1, incarnation: 0, address: "127.0.0.1:1" };
+    const mesh = createPeerMesh({
+      self: { ...self, clusterId: CLUSTER_ID, version: "1.0.0" },
+      ...{ clock, prng: createPrng(1n), log: () => {}, dialer: createPeerDialer() },
+    });
+
+    mesh.setMembers([{ node: 2, incarnation: 0, address: `127.0.0.1:${port}` }], 0);
+    await vi.waitFor(() => {
+      clock.advance(1_000);
+      expect(dialled).toBeGreaterThan(3);
+    }, WAIT);
+
+    expect(mesh.peers()[0]?.isConnected).toBe(false);
+    await mesh.close();
+    expect(clock.pendingTimers).toBe(0);
+    await new Promise((resolve) => server.close(resolve));
   });
 });
 
