@@ -56,7 +56,7 @@ export interface ForwardedSubmission {
   readonly attachment: AttachmentId | undefined;
 }
 
-export interface ForwardedRenewal {
+interface ForwardedRenewal {
   readonly sessionId: SessionId;
   readonly number: bigint;
   readonly attachment: AttachmentId | undefined;

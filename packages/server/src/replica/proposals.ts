@@ -17,7 +17,7 @@ export type SubmissionOutcome =
   /** It may or may not be applied, now or later. */
   | { readonly kind: "unknown" };
 
-export interface AppliedSubmission {
+interface AppliedSubmission {
   readonly kind: "replied";
   /** One per command. */
   readonly replies: readonly Reply[];

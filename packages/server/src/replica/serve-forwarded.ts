@@ -25,7 +25,7 @@ import type { ArrivedRenewal, LeaseOutcome } from "./renewals.ts";
 import type { LogRole } from "./replicated-log.ts";
 
 /** What is served of a partition: the duties of its leader. */
-export interface ServedPartition {
+interface ServedPartition {
   readonly role: LogRole;
   readonly leadership: {
     submit(

@@ -14,7 +14,7 @@ import { type CommandBatch, estimateBytes, type LedOutcome } from "./proposals.t
 import type { LogRole } from "./replicated-log.ts";
 
 /** What takes commands to a leader: this node's own leadership, or the way to another node. */
-export interface Route {
+interface Route {
   submit(submission: CommandBatch, attachment: AttachmentId | undefined, settle: LedSettled): void;
 }
 
