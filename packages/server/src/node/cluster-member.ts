@@ -15,6 +15,7 @@ import { createPeerMesh, type PeerMesh } from "../peer/peer-mesh.ts";
 import { splitPeerCalls } from "../replica/call-channels.ts";
 import { type ClusterControl, createClusterControl } from "../replica/cluster-control.ts";
 import { createElectionNode, type ElectionNode } from "../replica/election-node.ts";
+import type { LogConfiguration } from "../replica/membership-log.ts";
 import type { LogListener, ReplicatedLog } from "../replica/replicated-log.ts";
 import { registerClusterService } from "../rpc/cluster-service.ts";
 import { letJoin } from "../rpc/join.ts";
@@ -107,6 +108,10 @@ export class ClusterMember {
   /** Of the partitions, 1 to N, in order. */
   get logs(): readonly MeasuredLog[] {
     return this.#groups.map((group, i) => ({ partition: i + 1, status: () => group.status() }));
+  }
+
+  configurations(): readonly LogConfiguration[] {
+    return this.#groups.map((group) => group.status().configuration);
   }
 
   get hasLeader(): boolean {

@@ -26,7 +26,8 @@ export interface MemberListOptions {
 /** What is asked of the member that the list is kept for. */
 interface ListedNode {
   readonly appliedIndex: number;
-  readonly logs: readonly { status(): { readonly configuration: LogConfiguration } }[];
+  /** Who counts in each group, as this node knows it. */
+  configurations(): readonly LogConfiguration[];
   readonly mesh: { setMembers(members: readonly Member[], asOf: number): void };
   readonly replicas: {
     members(): readonly Member[];
@@ -98,9 +99,7 @@ export class MemberList {
     const knownAsOf = member.appliedIndex;
     if (listed.length === 0) return;
     if (this.#hasChanged) this.#leaving.changed(this.#identity.known, listed);
-    const isAnyGone = this.#leaving.beat(() =>
-      member.logs.map((log) => log.status().configuration),
-    );
+    const isAnyGone = this.#leaving.beat(() => member.configurations());
     const known = [...listed, ...this.#leaving.members];
     if (this.#hasChanged || isAnyGone || knownAsOf >= this.#learntAsOf + FRESH_ENTRIES) {
       this.#learntAsOf = knownAsOf;
