@@ -109,8 +109,14 @@ const ELECTION_TICKS = { min: 12, max: 24 };
 const STALLED_MS: number = 2 * ELECTION_TICKS.max * TICK_MS;
 /** How often a node whose disk is full or stalled tries to hand its leaderships over. */
 const STEP_ASIDE_EVERY_MS = 1_000;
-/** Above this many log files, the groups that keep the oldest one alive are asked for snapshots. */
-const SEGMENTS_MAX = 4;
+/**
+ * Above so many log files, the groups that keep the oldest one alive are asked for snapshots; above
+ * the second bound they may keep no entries behind them for slow followers either.
+ */
+const SEGMENT_BOUNDS = [
+  [4, true],
+  [8, false],
+] as const;
 /** The log counts as idle after so long without a write; then the mark is synced. */
 const IDLE_MS = 100;
 /** Under constant load the mark is synced this often, so that rot is told from a torn tail. */
@@ -201,7 +207,7 @@ class RaftHost implements Host, GroupServices {
     while (this.#isTurnDue || this.#writing !== undefined) {
       await (this.#writing === undefined ? nextTurn() : this.#written);
     }
-    for (const group of this.#groups.values()) await group.quiet();
+    for (const group of this.#groups.values()) await group.stop();
     await this.#snapshotting;
     this.#end(undefined);
     const store = this.#store;
@@ -343,7 +349,7 @@ class RaftHost implements Host, GroupServices {
   }
 
   #afterWrite(store: LogStore): void {
-    for (const id of store.groupsPinning(SEGMENTS_MAX)) this.#groups.get(id)?.releaseLog();
+    this.#shortenLog(store);
     for (const group of this.#groups.values()) if (group.hasGathered) this.wake(group);
     if (!this.#queue.isEmpty) this.#scheduleTurn();
     const nowMs = this.clock.monotonicMs();
@@ -352,6 +358,15 @@ class RaftHost implements Host, GroupServices {
     this.#cancelIdle = this.clock.setTimer(IDLE_MS, () => {
       if (this.isRunning() && this.#writing === undefined) this.#settle(store);
     });
+  }
+
+  /** Asks those groups for snapshots that keep old log files alive. */
+  #shortenLog(store: LogStore): void {
+    for (const [segmentsMax, mayKeepTail] of SEGMENT_BOUNDS) {
+      for (const id of store.groupsPinning(segmentsMax)) {
+        this.#groups.get(id)?.requestSnapshot({ mayKeepTail });
+      }
+    }
   }
 
   #settle(store: LogStore): void {

@@ -86,7 +86,7 @@ export class Applier {
   }
 
   #apply(entries: readonly LogEntry[]): void {
-    const { listener, cache, applied, group } = this.#options;
+    const { listener, cache, applied } = this.#options;
     const proposals: CommittedEntry[] = [];
     let last = this.#appliedIndex;
     for (const { index, raftTerm, type, bytes } of entries) {
@@ -96,8 +96,8 @@ export class Applier {
     }
     if (proposals.length > 0) listener.committed(proposals);
     this.#appliedIndex = last;
-    const durableIndex = this.#store?.log(group).lastIndex ?? 0;
-    cache.settle(Math.min(last, durableIndex));
+    // R13: what is applied is durable here, so the disk can give it back.
+    cache.settle(last);
     applied(entries);
   }
 

@@ -26,16 +26,13 @@ export class EntryCache {
   /** Adds an entry behind the last one, or in the place of what is at its index and behind. */
   add(entry: LogEntry): void {
     const { index } = entry;
-    this.truncateFrom(index);
+    this.#truncateFrom(index);
+    // Behind a gap, or in the place of all that was here: what is left is of no use.
     if (index !== this.#last + 1) this.clear();
     if (this.#entries.size === 0) this.#first = index;
     this.#entries.set(index, entry);
     this.#last = index;
     this.#bytes += entry.bytes.length + OVERHEAD_BYTES;
-  }
-
-  get(index: number): LogEntry | undefined {
-    return this.#entries.get(index);
   }
 
   /** The entries from `from` on that are here, at most to `through`, without a gap. */
@@ -60,16 +57,18 @@ export class EntryCache {
     }
   }
 
-  truncateFrom(index: number): void {
-    for (let i = Math.max(index, this.#first); i <= this.#last; i++) {
-      this.#bytes -= (this.#entries.get(i)?.bytes.length ?? 0) + OVERHEAD_BYTES;
-      this.#entries.delete(i);
-    }
-    this.#last = Math.min(this.#last, Math.max(index, this.#first) - 1);
-  }
-
   clear(): void {
     this.#entries.clear();
     this.#bytes = 0;
+  }
+
+  #truncateFrom(index: number): void {
+    for (let i = this.#last; i >= index; i--) {
+      const entry = this.#entries.get(i);
+      if (entry === undefined) break;
+      this.#entries.delete(i);
+      this.#bytes -= entry.bytes.length + OVERHEAD_BYTES;
+    }
+    this.#last = Math.min(this.#last, index - 1);
   }
 }

@@ -29,9 +29,9 @@ import type { LogEntry } from "../log/entry.ts";
 import type { LogRecord } from "../store/log-record.ts";
 import type { LogStore } from "../store/log-store.ts";
 import { Applier } from "./applier.ts";
-import { type Deferred, deferred } from "./deferred.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { mostAdvancedPeer, peersOf, roleOf } from "./group-status.ts";
+import { OpenAnswers } from "./open-answers.ts";
 import { OpenProposals } from "./open-proposals.ts";
 import { recoveredOf } from "./recovered.ts";
 import { Sender } from "./sender.ts";
@@ -60,8 +60,8 @@ export class GroupRuntime implements Group {
   readonly #cache: EntryCache;
   readonly #applier: Applier;
   readonly #open = new OpenProposals();
-  readonly #reads = new Map<number, (outcome: ConfirmOutcome) => void>();
-  readonly #changes = new Map<number, (outcome: ChangeOutcome) => void>();
+  readonly #reads = new OpenAnswers<ConfirmOutcome>();
+  readonly #changes = new OpenAnswers<ChangeOutcome>();
   #begun: Begun | undefined;
   #events: RaftEvent[] = [];
   #proposals: Proposal[] = [];
@@ -126,7 +126,7 @@ export class GroupRuntime implements Group {
     const read = this.#nextNumber();
     this.#waitingReads.push(read);
     this.#services.wake(this);
-    return this.#wait(this.#reads, read);
+    return this.#reads.wait(read);
   }
 
   changeConfiguration(
@@ -136,7 +136,7 @@ export class GroupRuntime implements Group {
     if (!this.#services.isOpen()) return Promise.resolve({ kind: "refused", reason: "stopped" });
     const change = this.#nextNumber();
     this.post({ kind: "change-configuration", change, voters, learners });
-    return this.#wait(this.#changes, change);
+    return this.#changes.wait(change);
   }
 
   transfer(toNode: NodeId): void {
@@ -210,22 +210,18 @@ export class GroupRuntime implements Group {
   /** Answers everything that is open. */
   end(failure: HostFailure | undefined): void {
     this.#open.end();
-    for (const resolve of this.#reads.values()) {
-      resolve({ kind: "not-confirmed", reason: "stopped" });
-    }
-    this.#reads.clear();
-    for (const resolve of this.#changes.values()) resolve({ kind: "refused", reason: "stopped" });
-    this.#changes.clear();
+    this.#reads.answerAll({ kind: "not-confirmed", reason: "stopped" });
+    this.#changes.answerAll({ kind: "refused", reason: "stopped" });
     this.#proposals = [];
     this.#events = [];
     if (failure !== undefined) this.#listener.failed(failure);
   }
 
-  /** Resolves when nothing of this group is under way on the disk. */
-  async quiet(): Promise<void> {
+  /** Begins nothing more on the disk; resolves when nothing of this group is under way there. */
+  async stop(): Promise<void> {
     await this.#applier.quiet();
     await this.#begun?.sender.quiet();
-    await this.#begun?.snapshots.quiet();
+    await this.#begun?.snapshots.stop();
   }
 
   /** Keeps a snapshot of what has been applied. Called from the loop, one group at a time. */
@@ -233,9 +229,9 @@ export class GroupRuntime implements Group {
     await this.#begun?.snapshots.save();
   }
 
-  /** The oldest of too many log files is kept for this group's sake. */
-  releaseLog(): void {
-    this.#begun?.snapshots.request({ mayKeepTail: false });
+  /** Asks for a snapshot, so that the log behind it can go. */
+  requestSnapshot(options: { readonly mayKeepTail: boolean }): void {
+    this.#begun?.snapshots.request(options);
   }
 
   #refusalOf(bytes: Uint8Array, options: ProposeOptions): NotAppliedReason | undefined {
@@ -296,23 +292,23 @@ export class GroupRuntime implements Group {
         return;
       case "confirmed": {
         const { kind, index, raftTerm } = effect;
-        settle(this.#reads, effect.read, { kind, index, raftTerm });
+        this.#reads.answer(effect.read, { kind, index, raftTerm });
         return;
       }
       case "not-confirmed":
-        settle(this.#reads, effect.read, { kind: effect.kind, reason: effect.reason });
+        this.#reads.answer(effect.read, { kind: effect.kind, reason: effect.reason });
         return;
       case "change-begun":
-        settle(this.#changes, effect.change, { kind: "begun", index: effect.index });
+        this.#changes.answer(effect.change, { kind: "begun", index: effect.index });
         return;
       case "change-refused":
-        settle(this.#changes, effect.change, { kind: "refused", reason: effect.reason });
+        this.#changes.answer(effect.change, { kind: "refused", reason: effect.reason });
         return;
       case "configuration":
         // The algorithm keeps it, and `status` shows it.
         return;
       case "truncated":
-        this.#cache.truncateFrom(effect.from);
+        // The cache follows with the entries that come in their place.
         this.#open.truncated(effect.from);
         return;
       case "compact":
@@ -387,15 +383,4 @@ export class GroupRuntime implements Group {
     this.#lastNumber += 1;
     return this.#lastNumber;
   }
-
-  #wait<T>(waiting: Map<number, (outcome: T) => void>, number: number): Promise<T> {
-    const { promise, resolve }: Deferred<T> = deferred();
-    waiting.set(number, resolve);
-    return promise;
-  }
-}
-
-function settle<T>(waiting: Map<number, (outcome: T) => void>, number: number, outcome: T): void {
-  waiting.get(number)?.(outcome);
-  waiting.delete(number);
 }

@@ -6,10 +6,9 @@
  * member that leads no more may wait for that in vain, so it gives up after a while and says unknown.
  */
 
-import { assert } from "@conclave/base";
 import type { NotAppliedReason, ProposeOutcome } from "../group.ts";
 import type { LogEntry } from "../log/entry.ts";
-import { deferred } from "./deferred.ts";
+import { OpenAnswers } from "./open-answers.ts";
 
 interface InLog {
   readonly index: number;
@@ -18,7 +17,7 @@ interface InLog {
 }
 
 export class OpenProposals {
-  readonly #open = new Map<number, (outcome: ProposeOutcome) => void>();
+  readonly #open = new OpenAnswers<ProposeOutcome>();
   /** Those in the log, by index. */
   #inLog: InLog[] = [];
 
@@ -27,13 +26,11 @@ export class OpenProposals {
   }
 
   open(proposal: number): Promise<ProposeOutcome> {
-    const { promise, resolve } = deferred<ProposeOutcome>();
-    this.#open.set(proposal, resolve);
-    return promise;
+    return this.#open.wait(proposal);
   }
 
   refused(proposal: number, reason: NotAppliedReason): void {
-    this.#answer(proposal, { kind: "not-applied", reason });
+    this.#open.answer(proposal, { kind: "not-applied", reason });
   }
 
   entered(entry: InLog): void {
@@ -53,7 +50,7 @@ export class OpenProposals {
       const outcome: ProposeOutcome = isOurs
         ? { kind: "applied", index }
         : { kind: "not-applied", reason: "not-leader" };
-      this.#answer(proposal, outcome);
+      this.#open.answer(proposal, outcome);
     }
     this.#inLog.splice(0, answered);
   }
@@ -62,19 +59,12 @@ export class OpenProposals {
   truncated(from: number): void {
     const lost = this.#inLog.filter(({ index }) => index >= from);
     this.#inLog = this.#inLog.filter(({ index }) => index < from);
-    for (const { proposal } of lost) this.#answer(proposal, { kind: "unknown" });
+    for (const { proposal } of lost) this.#open.answer(proposal, { kind: "unknown" });
   }
 
   /** The end of the group: what is in the log may yet be applied, the rest never is. */
   end(): void {
     this.truncated(0);
-    for (const proposal of [...this.#open.keys()]) this.refused(proposal, "stopped");
-  }
-
-  #answer(proposal: number, outcome: ProposeOutcome): void {
-    const resolve = this.#open.get(proposal);
-    assert(resolve !== undefined, "R5: a proposal is answered once");
-    this.#open.delete(proposal);
-    resolve(outcome);
+    this.#open.answerAll({ kind: "not-applied", reason: "stopped" });
   }
 }

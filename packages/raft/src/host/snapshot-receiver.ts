@@ -42,11 +42,6 @@ export class SnapshotReceiver {
     this.#work = this.#work.then(() => this.#write(chunk));
   }
 
-  /** Resolves when what has been handed over is written. */
-  async quiet(): Promise<void> {
-    await this.#work;
-  }
-
   /** Gives up what has not come to its end. */
   async abandon(): Promise<void> {
     await this.#work;

@@ -11,12 +11,17 @@ import type { SnapshotWriter } from "../store/snapshot-writer.ts";
 /** After so long the loop has its turn. One chunk of the state machine is not interrupted. */
 const SLICE_MS = 4;
 
-/** Writes all chunks. False if `isWanted` said no on the way: then nothing is kept. */
+/**
+ * Writes all chunks.
+ *
+ * @param rest resolves when the loop has gone round; to false if the snapshot is not wanted any more.
+ * @returns whether the walk came to its end.
+ */
 export async function walkInSlices(
   chunks: Iterable<Uint8Array>,
   writer: SnapshotWriter,
-  clock: Clock,
-  isWanted: () => boolean,
+  clock: Pick<Clock, "monotonicMs">,
+  rest: () => Promise<boolean>,
 ): Promise<boolean> {
   let sliceStartMs = clock.monotonicMs();
   for (const chunk of chunks) {
@@ -28,17 +33,9 @@ export async function walkInSlices(
       const appended = writer.append(piece);
       if (isFull) await appended;
       if (!isFull && clock.monotonicMs() - sliceStartMs < SLICE_MS) continue;
-      await nextLoop(clock);
-      if (!isWanted()) return false;
+      if (!(await rest())) return false;
       sliceStartMs = clock.monotonicMs();
     }
   }
   return true;
-}
-
-/** Resolves when the loop has gone round: sockets are read and other timers have fired. */
-function nextLoop(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimer(0, resolve);
-  });
 }

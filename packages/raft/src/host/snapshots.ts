@@ -14,6 +14,7 @@ import type { GroupId } from "../ids.ts";
 import type { LogEntry } from "../log/entry.ts";
 import type { LogStore } from "../store/log-store.ts";
 import type { Applier } from "./applier.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import type { GroupServices, LoopMember } from "./services.ts";
 import { type SnapshotChunk, SnapshotReceiver } from "./snapshot-receiver.ts";
 import { walkInSlices } from "./snapshot-walk.ts";
@@ -45,6 +46,8 @@ export class Snapshots {
   #notBeforeMs = 0;
   #isInstalling = false;
   #walking: Promise<void> | undefined;
+  readonly #stopped: Deferred<void> = deferred();
+  #isStopped = false;
   #compacting: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotsOptions) {
@@ -107,7 +110,10 @@ export class Snapshots {
     this.#compacting = Promise.all([this.#compacting, store.compact(group, to)]).then(() => {});
   }
 
-  async quiet(): Promise<void> {
+  /** Gives up what is under way; resolves when nothing is. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#stopped.resolve();
     await this.#walking;
     await this.#receiver.abandon();
     await this.#compacting;
@@ -151,14 +157,24 @@ export class Snapshots {
 
   #walk(writer: Parameters<typeof walkInSlices>[1]): Promise<boolean> {
     const { listener, services } = this.#options;
-    return walkInSlices(listener.snapshot(), writer, services.clock, () => services.isRunning());
+    return walkInSlices(listener.snapshot(), writer, services.clock, () => this.#rest());
+  }
+
+  /** Until the loop has gone round: sockets are read and other timers have fired. */
+  async #rest(): Promise<boolean> {
+    const { services } = this.#options;
+    const { promise, resolve } = deferred<void>();
+    const cancel = services.clock.setTimer(0, resolve);
+    await Promise.race([promise, this.#stopped.promise]);
+    cancel();
+    return !this.#isStopped && services.isRunning();
   }
 
   /** Puts a leader's snapshot, which is durable, in the place of the state and the log. */
   async #install(index: number): Promise<void> {
     const { group, state, store, listener, services, applier, post, replaced } = this.#options;
     const reading = await store.readSnapshot(group);
-    if (!services.isRunning()) return;
+    if (this.#isStopped || !services.isRunning()) return;
     if (reading.kind !== "read") {
       const detail = `the snapshot just received does not read back: ${reading.kind}`;
       services.fail({ kind: "disk-failed", detail });
@@ -172,9 +188,11 @@ export class Snapshots {
     if (state.commitIndex < index && snapshot.index === index) {
       this.#isInstalling = true;
       const base = { index, raftTerm: snapshot.raftTerm };
-      await new Promise<void>((resolve) => {
-        services.persist([{ kind: "reset", group, base }], resolve);
-      });
+      const { promise, resolve } = deferred<void>();
+      services.persist([{ kind: "reset", group, base }], resolve);
+      // On a full disk it may not come about before the host stops.
+      await Promise.race([promise, this.#stopped.promise]);
+      if (this.#isStopped) return;
       applier.jumpTo(index);
       listener.restored(snapshot);
       this.#grownBytes = 0;

@@ -65,7 +65,9 @@ export async function readDirectory(
   if (chain.kind !== "chain") return chain;
 
   const groups = new Map<GroupId, GroupLog>();
-  for (const [group, snapshot] of found.snapshots) groups.set(group, new GroupLog(snapshot));
+  for (const [group, { index, raftTerm }] of found.snapshots) {
+    groups.set(group, new GroupLog({ index, raftTerm }));
+  }
   const tail: LogRecord[] = [];
   let end: LogEnd = { sequence: 0, end: 0, checksum: 0 };
   let hasTail = false;

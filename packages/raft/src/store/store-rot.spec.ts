@@ -173,15 +173,16 @@ test("a start removes what the store left over, and no file that an operator put
   expect(names.filter((name) => ours.includes(name))).toEqual([]);
 });
 
-test("a directory of another cluster, and one of a newer format, are refused by name", async () => {
+test("a directory of another cluster, and ones of a newer and an older format, are refused by name", async () => {
   const disk = await idleDisk();
   const foreign = await openStore({ ...optionsOf(disk), clusterId: new Uint8Array(32).fill(8) });
   expect(foreign).toMatchObject({ kind: "refused", reason: "foreign" });
 
-  const newer = createMemoryDisk();
-  const file = await newer.create("mark", 0);
-  if (file.kind === "ok") await file.value.write(0, await newerMark(disk));
-  expect(await openStore(optionsOf(newer))).toMatchObject({ kind: "refused", reason: "newer" });
+  expect(await openedWithMark(await markOf(disk, 1))).toMatchObject({ reason: "newer" });
+  expect(await openedWithMark(await markOf(disk, -1))).toMatchObject({
+    reason: "foreign",
+    detail: "mark was written by an older development version",
+  });
 });
 
 test("a second store on the same directory is refused while the first is open", async () => {
@@ -240,13 +241,20 @@ async function contentOf(disk: MemoryDisk, name: string): Promise<Uint8Array> {
   return read.value;
 }
 
-/** A mark whose format version is one higher, with a checksum that is right for it. */
-async function newerMark(disk: MemoryDisk): Promise<Uint8Array> {
+/** The mark of that directory as a version would have written it that is so much later. */
+async function markOf(disk: MemoryDisk, later: number): Promise<Uint8Array> {
   const bytes = await contentOf(disk, "mark");
   const view = new DataView(bytes.buffer);
-  view.setUint32(20 + 8, view.getUint32(20 + 8, true) + 1, true);
+  view.setUint32(20 + 8, view.getUint32(20 + 8, true) + later, true);
   view.setUint32(0, crc32c(bytes, 4, 20 + view.getUint32(4, true)), true);
   return bytes;
+}
+
+async function openedWithMark(mark: Uint8Array): Promise<{ readonly kind: string }> {
+  const disk = createMemoryDisk();
+  const file = await disk.create("mark", 0);
+  if (file.kind === "ok") await file.value.write(0, mark);
+  return openStore(optionsOf(disk));
 }
 
 function optionsOf(disk: MemoryDisk): Parameters<typeof openStore>[0] {
