@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Member } from "@conclave/fsm";
+import { replicaIdOf } from "@conclave/raft";
 import { expect, test } from "vitest";
 import { firstIdentity, type NodeIdentity } from "./identity.ts";
 import { MemberList } from "./member-list.ts";
@@ -18,7 +19,7 @@ function listOf(identity: NodeIdentity) {
   const saved: NodeIdentity[] = [];
   const listeners = new Set<() => void>();
   const beats = new Set<() => void>();
-  const state = { members: [] as readonly Member[], appliedIndex: 0 };
+  const state = { members: [] as readonly Member[], appliedIndex: 0, voters: [] as number[] };
   const list = new MemberList({
     options: { log: () => {} },
     file: {
@@ -40,6 +41,7 @@ function listOf(identity: NodeIdentity) {
       get appliedIndex() {
         return state.appliedIndex;
       },
+      configurations: () => [{ voters: state.voters, outgoing: [], learners: [] }],
       mesh: { setMembers: (members, asOf) => told.push([members, asOf]) },
       replicas: {
         members: () => state.members,
@@ -124,4 +126,20 @@ test("after a stop nothing is told", () => {
   apply(moved, 4);
   beat();
   expect(told).toHaveLength(1);
+});
+
+test("a member that is taken off is talked to until no group counts it", () => {
+  const { told, apply, beat, state } = listOf(formed);
+  apply(first, 4);
+  beat();
+  const [removed, ...staying] = first;
+  state.voters = first.map(({ node }) => replicaIdOf(node, 0));
+
+  apply(staying, 5);
+  for (let i = 0; i < 300; i++) beat();
+  expect(told.at(-1)).toEqual([[...staying, removed], 5]);
+
+  state.voters = staying.map(({ node }) => replicaIdOf(node, 0));
+  for (let i = 0; i < 200; i++) beat();
+  expect(told.at(-1)).toEqual([staying, 5]);
 });
