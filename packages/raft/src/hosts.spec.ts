@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { ProposeOutcome } from "./group.ts";
 import { replicaIdOf } from "./ids.ts";
 import { createMemoryDisk } from "./memory/index.ts";
-import { bytesOf, FIRST, type Member, MemoryCluster } from "./spec/memory-cluster.ts";
+import { bytesOf, FIRST, type Member, MemoryCluster, settle } from "./spec/memory-cluster.ts";
 
 test("three members elect one leader, of whom all know", async () => {
   const cluster = new MemoryCluster();
@@ -127,6 +127,27 @@ test("a follower whose entries are gone from the leader's log is brought up by a
   const third = await cluster.start(back.replica, { disk: again });
   await cluster.until("and after a restart", () => machineOf(third).log.size === 101);
   expect([...machineOf(third).log]).toEqual([...machineOf(cluster.leader()).log]);
+});
+
+test("while a snapshot is taken its group's commits wait, those of other groups do not", async () => {
+  const limits = { snapshotEveryEntries: 5 };
+  const cluster = new MemoryCluster({ limits, groups: 2, ballast: new Uint8Array(1_000_000) });
+  const { machines } = await cluster.start(FIRST[0]!, { bootstrap: [FIRST[0]!] });
+  await cluster.advance(200);
+  const [walked, other] = machines;
+  for (let i = 0; i < 4; i++) void walked!.group.propose(bytesOf(`${i}`));
+  await settle();
+  expect(walked!.log.size).toBe(4);
+
+  void walked!.group.propose(bytesOf("waits"));
+  void other!.group.propose(bytesOf("goes on"));
+  await settle();
+  expect([walked!.log.size, other!.log.size]).toEqual([4, 1]);
+
+  await cluster.advance(10);
+  expect(walked!.log.size).toBe(5);
+  const names = [...cluster.members.values()].flatMap(({ disk }) => [...disk.files().keys()]);
+  expect(names).toContain("snapshot-1-5");
 });
 
 test("a new member is brought up as a learner and then votes", async () => {

@@ -38,7 +38,8 @@ export class SnapshotWriter {
   readonly #disk: Disk;
   readonly #group: GroupId;
   readonly #file: DiskFile;
-  readonly #chunk = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
+  /** Of the chunk that is gathering. */
+  #pieces: Uint8Array[] = [];
   #filled = 0;
   #total = 0;
   /** Where the next record goes. */
@@ -61,7 +62,7 @@ export class SnapshotWriter {
     this.#file = file;
     const configuration = encodeConfiguration(head.configuration);
     const headerBytes = IDENTITY_BYTES + 16 + configuration.length;
-    this.#framed = new RecordWriter(0, headerBytes + SNAPSHOT_CHUNK_BYTES + 3 * FRAME_BYTES + 8);
+    this.#framed = new RecordWriter(0, FRAME_BYTES + headerBytes);
     this.#framed.add(RECORD_TYPE.snapshotHeader, group, headerBytes, (view, at, bytes) => {
       putIdentity(view, at, bytes, clusterId);
       setUint53(view, at + IDENTITY_BYTES, head.index);
@@ -80,10 +81,13 @@ export class SnapshotWriter {
     return SNAPSHOT_CHUNK_BYTES - this.#filled;
   }
 
-  /** Takes up to `roomBytes` of the state; with the last of them a chunk is handed to the disk. */
+  /**
+   * Takes up to `roomBytes` of the state, which the caller does not change any more; with the last of
+   * them a chunk is handed to the disk.
+   */
   async append(bytes: Uint8Array): Promise<void> {
     assert(bytes.length <= this.roomBytes, "S9: a snapshot's writer holds one chunk");
-    this.#chunk.set(bytes, this.#filled);
+    this.#pieces.push(bytes);
     this.#filled += bytes.length;
     this.#total += bytes.length;
     if (this.roomBytes > 0) return;
@@ -120,16 +124,21 @@ export class SnapshotWriter {
   }
 
   #frameChunk(): void {
-    const chunk = this.#chunk.subarray(0, this.#filled);
-    this.#framed.add(RECORD_TYPE.snapshotChunk, this.#group, chunk.length, (_view, at, bytes) => {
-      bytes.set(chunk, at);
+    const pieces = this.#pieces;
+    this.#framed.add(RECORD_TYPE.snapshotChunk, this.#group, this.#filled, (_view, at, bytes) => {
+      let end = at;
+      for (const piece of pieces) {
+        bytes.set(piece, end);
+        end += piece.length;
+      }
     });
+    this.#pieces = [];
     this.#filled = 0;
   }
 
   async #write(): Promise<void> {
     const framed = this.#framed;
-    this.#framed = new RecordWriter(framed.checksum, SNAPSHOT_CHUNK_BYTES + 2 * FRAME_BYTES + 8);
+    this.#framed = new RecordWriter(framed.checksum, FRAME_BYTES);
     if (this.#fault !== undefined) return;
     const at = this.#end;
     this.#end += framed.length;
