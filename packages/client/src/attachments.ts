@@ -22,6 +22,8 @@ export interface AttachmentsContext extends ChannelContext {
 }
 
 export interface AttachmentsOwner {
+  /** How long a first attempt waits for the node's answer; doubled after each failure. */
+  readonly welcomeMs: number;
   hello(): AttachHello;
   attached(channel: Channel, welcome: AttachWelcome): void;
   received(channel: Channel, frame: AttachResponse): void;
@@ -38,7 +40,6 @@ export const ANYWHERE = 0;
 export class Attachments implements ChannelOwner {
   readonly #context: AttachmentsContext;
   readonly #owner: AttachmentsOwner;
-  readonly #welcomeMs: number;
   /** To some node: whichever of the endpoints answers. */
   readonly #home: Channel;
   /** By node. */
@@ -49,12 +50,10 @@ export class Attachments implements ChannelOwner {
   readonly #avoided = new Map<number, Set<Channel>>();
   readonly #unlisten: () => void;
 
-  /** `welcomeMs`: how long a first attempt waits for a node's answer. */
-  constructor(context: AttachmentsContext, owner: AttachmentsOwner, welcomeMs: number) {
+  constructor(context: AttachmentsContext, owner: AttachmentsOwner) {
     this.#context = context;
     this.#owner = owner;
-    this.#welcomeMs = welcomeMs;
-    this.#home = new Channel(context, context.endpoints, this, welcomeMs);
+    this.#home = new Channel(context, context.endpoints, this);
     this.#unlisten = context.topology.onChange(() => {
       this.#avoided.clear();
       this.#reroute();
@@ -98,6 +97,10 @@ export class Attachments implements ChannelOwner {
   }
 
   // What the channels ask and tell.
+
+  get welcomeMs(): number {
+    return this.#owner.welcomeMs;
+  }
 
   hello(): AttachHello {
     return this.#owner.hello();
@@ -167,7 +170,7 @@ export class Attachments implements ChannelOwner {
       () => (this.#isWanted(node) ? context.topology.urlsOf(node) : []),
       context.runtime.prng,
     );
-    return new Channel({ ...context, admit }, addresses, this, this.#welcomeMs);
+    return new Channel({ ...context, admit }, addresses, this);
   }
 
   /** Behind a balancer another node may answer than the one that answered there before. */

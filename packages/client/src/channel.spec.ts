@@ -124,8 +124,8 @@ function createRig(): {
       detached: (_channel, isGoodbye) =>
         void told.push(isGoodbye ? "detached with goodbye" : "detached"),
       drain: () => undefined,
+      welcomeMs: 300,
     },
-    300,
   );
   channel.open();
   return { clock, channel, attempts, told, failures };

@@ -34,6 +34,8 @@ export interface Addresses {
 }
 
 export interface ChannelOwner {
+  /** How long a first attempt waits for the node's answer; doubled after each failure. */
+  readonly welcomeMs: number;
   hello(): AttachHello;
   /** The node has answered and is of our cluster. */
   attached(channel: Channel, welcome: AttachWelcome): void;
@@ -60,7 +62,6 @@ export class Channel {
   readonly #context: ChannelContext;
   readonly #addresses: Addresses;
   readonly #owner: ChannelOwner;
-  readonly #welcomeMs: number;
   #attachment: Attachment | undefined;
   #endpoint = "";
   #node: number | undefined;
@@ -71,17 +72,10 @@ export class Channel {
   #failures = 0;
   #cancelTimer: CancelTimer = () => {};
 
-  /** `welcomeMs`: how long a first attempt waits for the node's answer; doubled after each failure. */
-  constructor(
-    context: ChannelContext,
-    addresses: Addresses,
-    owner: ChannelOwner,
-    welcomeMs: number,
-  ) {
+  constructor(context: ChannelContext, addresses: Addresses, owner: ChannelOwner) {
     this.#context = context;
     this.#addresses = addresses;
     this.#owner = owner;
-    this.#welcomeMs = welcomeMs;
   }
 
   /** Begins to connect, unless it has. Apart from the constructor, so that the owner is whole. */
@@ -163,7 +157,7 @@ export class Channel {
     });
     this.#attachment = attachment;
     attachment.send(create(AttachRequestSchema, { hello: this.#owner.hello() }));
-    const patienceMs = Math.min(this.#welcomeMs * 2 ** this.#failures, LONGEST_WELCOME_MS);
+    const patienceMs = Math.min(this.#owner.welcomeMs * 2 ** this.#failures, LONGEST_WELCOME_MS);
     this.#cancelTimer = clock.setTimer(patienceMs, () =>
       this.restart(new ElectionError("TIMEOUT", `${url} did not answer in time`)),
     );

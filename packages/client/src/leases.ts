@@ -91,16 +91,17 @@ export class Leases {
 
   /**
    * The attachment ended. Without the server's goodbye, and with grace on, the grace may count from
-   * now wherever the server may have heard of the session through it last.
+   * now wherever the server may have heard of the session through it last: answers these partitions.
    */
-  ended(attachment: object, isGoodbye: boolean): void {
+  ended(attachment: object, isGoodbye: boolean): readonly number[] {
     const { graceMs, ttlMs } = this.#times;
     const partitions = this.#carriers.ended(attachment);
-    if (graceMs === 0 || isGoodbye) return;
+    if (graceMs === 0 || isGoodbye) return [];
     const deadline = { since: this.#clock.now(), lifeMs: graceMs - marginMs(ttlMs) };
     for (const partition of partitions) {
       this.#caps.set(partition, { deadline, liftedBy: this.nextNumber });
     }
+    return partitions;
   }
 
   /** Milliseconds for which the partition's promise may be believed in; 0 or less when it may not. */

@@ -58,6 +58,7 @@ const REFUSAL_PATIENCE_MS = 500;
 const STAY_MS = 2_000;
 
 export class PlainChannel implements AttachmentsOwner {
+  readonly welcomeMs: number = WELCOME_MS;
   readonly #calls: Calls;
   readonly #clock: BeliefClock;
   readonly #context: AttachmentsContext;
@@ -78,7 +79,7 @@ export class PlainChannel implements AttachmentsOwner {
     this.#context = context;
     this.#clock = createBeliefClock(clock, suspendClock);
     this.#stateChanged = stateChanged;
-    this.#attachments = new Attachments(context, this, WELCOME_MS);
+    this.#attachments = new Attachments(context, this);
     this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
     this.#attachments.use(ANYWHERE);
     this.#attachments.open();

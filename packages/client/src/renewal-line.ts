@@ -78,7 +78,7 @@ export class RenewalLine {
     this.#answered(partition);
     const times = (this.#unconfirmed.get(partition) ?? 0) + 1;
     this.#unconfirmed.set(partition, times);
-    const rangeMs = Math.max(SHORTEST_HURRY_MS, this.#boundMs(this.#ttlMs) / 16);
+    const rangeMs = Math.max(SHORTEST_HURRY_MS, this.#boundMs(this.#ttlMs) / 32);
     this.#next(rangeMs + this.#prng.below(1 + Math.floor(rangeMs)));
     if (times % UNCONFIRMED_MAX === 0) this.#owner.unserved([partition], false);
   }
@@ -88,7 +88,7 @@ export class RenewalLine {
     return this.#unconfirmed.has(partition);
   }
 
-  /** The partition is renewed elsewhere, or nowhere, from now on. */
+  /** The partition is renewed no more. */
   forget(partition: number): void {
     this.#waiting.delete(partition);
     this.#unconfirmed.delete(partition);
@@ -108,7 +108,10 @@ export class RenewalLine {
   }
 
   #awaitAnswer(): void {
-    if (this.#cancelAnswer !== undefined || this.#waiting.size === 0) return;
+    // Anew with each sending: a lease may have become shorter since the timer was set.
+    this.#cancelAnswer?.();
+    this.#cancelAnswer = undefined;
+    if (this.#waiting.size === 0) return;
     // The oldest was begun first and stands first.
     const [sentMs = 0] = this.#waiting.values();
     const elapsedMs = this.#clock.monotonicMs() - sentMs;

@@ -68,7 +68,7 @@ export class SessionOffices {
     // During a reading this may be a picture taken by a replica that lags: let a renewal confirm it.
     const isFresh = !ledger.isReading || fact.place !== "leading";
     if (member !== undefined) member.told(fact, isFresh ? 0n : this.#renewNow(partition));
-    this.#whichMayLift(ledger, partition, () => ledger.push(revision));
+    this.#reviewIfLifted(ledger, partition, () => ledger.push(revision));
   }
 
   /** An acknowledgement has named the last change of office on the partition. */
@@ -84,7 +84,7 @@ export class SessionOffices {
   hasRead(member: SessionMember, asOfRevision: bigint): void {
     const { partition } = member;
     const ledger = this.#ledger(partition);
-    this.#whichMayLift(ledger, partition, () => ledger.read(member, asOfRevision));
+    this.#reviewIfLifted(ledger, partition, () => ledger.read(member, asOfRevision));
   }
 
   /** The reading was refused: it is begun again when an acknowledgement leaves a doubt. */
@@ -103,7 +103,7 @@ export class SessionOffices {
   }
 
   /** Where the step ends a suspension, those whom it concerned are asked to look again. */
-  #whichMayLift(ledger: OfficeLedger, partition: number, step: () => void): void {
+  #reviewIfLifted(ledger: OfficeLedger, partition: number, step: () => void): void {
     const wasSuspended = ledger.isSuspended;
     step();
     if (wasSuspended && !ledger.isSuspended) this.review(partition);

@@ -8,10 +8,8 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AttachHello,
-  AttachHelloSchema,
   type AttachRequest,
   AttachRequestSchema,
   type AttachResponse,
@@ -35,13 +33,14 @@ import { Leases, type LeaseTimes } from "./leases.ts";
 import { RenewalLine } from "./renewal-line.ts";
 import type { SessionMember } from "./session-members.ts";
 import { SessionOffices } from "./session-offices.ts";
+import { sessionHello } from "./wire-values.ts";
 
 type BuildCommand = (id: CommandId) => Command;
 
 /** How long a closing session waits for the server to have heard of it. */
 const CLOSE_PATIENCE_MS = 1_000;
-/** A node that does not say a word is given up in time to be one of several, within one TTL. */
-const WELCOME_OF_TTL = 1 / 8;
+/** A node that does not say a word is given up in time to try others: so many within a lease. */
+const TRIES_PER_LEASE = 8;
 const SHORTEST_WELCOME_MS = 100;
 
 export class Session implements AttachmentsOwner {
@@ -79,8 +78,7 @@ export class Session implements AttachmentsOwner {
     assert(this.#id !== 0n, "a session's id is never 0");
     this.#leases = new Leases(clock, times);
     this.#offices = new SessionOffices((partition) => this.renewNow(partition));
-    const welcomeMs = Math.max(SHORTEST_WELCOME_MS, times.ttlMs * WELCOME_OF_TTL);
-    this.#attachments = new Attachments(context, this, welcomeMs);
+    this.#attachments = new Attachments(context, this);
     this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
     this.#attachments.open();
   }
@@ -176,7 +174,9 @@ export class Session implements AttachmentsOwner {
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    const [channel] = this.#lines.keys();
+    // What carries renewals is known to live.
+    const [renewed] = this.#business.partitions.map((p) => this.#attachments.route(p));
+    const channel = renewed ?? [...this.#lines.keys()][0];
     if (channel !== undefined) {
       this.#closingOver = channel;
       await new Promise<void>((resolve) => {
@@ -200,16 +200,12 @@ export class Session implements AttachmentsOwner {
   // What the attachments ask and tell.
 
   hello(): AttachHello {
-    const { ttlMs, graceMs } = this.times;
-    return create(AttachHelloSchema, {
-      session: {
-        sessionId: this.#id,
-        options: {
-          ttl: durationFromMs(ttlMs),
-          ...(graceMs > 0 ? { disconnectGrace: durationFromMs(graceMs) } : {}),
-        },
-      },
-    });
+    return sessionHello(this.#id, this.times);
+  }
+
+  get welcomeMs(): number {
+    const leaseMs = this.#shortestMs(this.#business.partitions);
+    return Math.max(SHORTEST_WELCOME_MS, leaseMs / TRIES_PER_LEASE);
   }
 
   attached(channel: Channel, { instance }: AttachWelcome): void {
@@ -220,7 +216,7 @@ export class Session implements AttachmentsOwner {
         this.#judge();
         channel.poke();
       },
-      remainingMs: () => this.#shortestMs(channel),
+      remainingMs: () => this.#shortestMs(this.#partitionsOver(channel)),
       unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
     });
     this.#lines.set(channel, line);
@@ -228,7 +224,6 @@ export class Session implements AttachmentsOwner {
 
   rerouted(partitions: readonly number[]): void {
     for (const partition of partitions) {
-      for (const line of this.#lines.values()) line.forget(partition);
       const isAttached = this.isAttachedTo(partition);
       if (isAttached) this.#offices.rerouted(partition);
       if (isAttached && this.#business.has(partition)) this.#renewSoon(partition);
@@ -256,7 +251,8 @@ export class Session implements AttachmentsOwner {
   detached(channel: Channel, isGoodbye: boolean): void {
     this.#lines.get(channel)?.stop();
     this.#lines.delete(channel);
-    this.#leases.ended(channel, isGoodbye);
+    // What lives on another attachment need not wait for its turn to be out of doubt.
+    for (const partition of this.#leases.ended(channel, isGoodbye)) this.#renewSoon(partition);
     this.#judge();
     this.#calls.lost(channel);
     if (channel === this.#closingOver) this.#closed?.();
@@ -350,7 +346,8 @@ export class Session implements AttachmentsOwner {
       channel.restart(new ElectionError("TIMEOUT", "a renewal was not answered in time"));
       return;
     }
-    const isStuck = partitions.some((p) => !this.#attachments.avoid(p, channel));
+    const own = partitions.filter((p) => this.#attachments.route(p) === channel);
+    const isStuck = own.some((p) => !this.#attachments.avoid(p, channel));
     const line = this.#lines.get(channel);
     const isServed = (p: number): boolean =>
       !partitions.includes(p) && line?.isTroubled(p) === false;
@@ -361,11 +358,11 @@ export class Session implements AttachmentsOwner {
     }
   }
 
-  /** The shortest lease that hangs on an attachment, of those that still run. */
-  #shortestMs(channel: Channel): number {
+  /** The shortest lease of these partitions that still runs; the TTL without one. */
+  #shortestMs(partitions: readonly number[]): number {
     let shortestMs = this.times.ttlMs;
     const now = this.#clock.now();
-    for (const partition of this.#partitionsOver(channel)) {
+    for (const partition of partitions) {
       const remainingMs = this.#leases.remainingMs(partition, now);
       if (remainingMs > 0) shortestMs = Math.min(shortestMs, remainingMs);
     }

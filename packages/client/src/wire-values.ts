@@ -2,8 +2,10 @@
 /** From the messages of conclave.v1 to the values that the SDK speaks in. Decides nothing. */
 
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
+  type AttachHello,
+  AttachHelloSchema,
   type Candidacy,
   CandidacyState,
   type Candidate as CandidateMessage,
@@ -18,6 +20,7 @@ import {
 } from "@conclave/api";
 import type { Fact } from "./candidacy-machine.ts";
 import type { FenceCheck } from "./election.ts";
+import type { LeaseTimes } from "./leases.ts";
 import type { Candidate, Cause, View } from "./view.ts";
 
 const CAUSES: Readonly<Record<WireCause, Cause>> = {
@@ -47,6 +50,13 @@ const FENCE_STATUSES: Readonly<Record<FenceStatus, FenceCheck["status"]>> = {
 /** The name of an election on the wire. */
 export function electionRef(namespace: string, name: string): ElectionRef {
   return create(ElectionRefSchema, { namespace, name, kind: PrimitiveKind.ELECTION });
+}
+
+/** How a stream of this session begins. */
+export function sessionHello(sessionId: bigint, { ttlMs, graceMs }: LeaseTimes): AttachHello {
+  const grace = graceMs > 0 ? { disconnectGrace: durationFromMs(graceMs) } : {};
+  const options = { ttl: durationFromMs(ttlMs), ...grace };
+  return create(AttachHelloSchema, { session: { sessionId, options } });
 }
 
 export function causeOf(cause: WireCause): Cause {

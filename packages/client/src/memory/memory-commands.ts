@@ -16,6 +16,8 @@ import {
   FenceStatus,
   type FrameError,
   FrameErrorSchema,
+  type ListRequest,
+  ListResponseSchema,
   Outcome,
   Reason,
 } from "@conclave/api";
@@ -96,6 +98,26 @@ export function applyAdmin(partition: MemoryPartition, command: Command): Reply 
 }
 
 /** A question about one election. */
+/** Everything on one page, in the order of names. */
+export function answerList(
+  partitions: readonly MemoryPartition[],
+  { prefix, vacant, namespace }: ListRequest,
+): Reply {
+  const isListed = (election: MemoryElection): boolean =>
+    election.name.startsWith(prefix) &&
+    election.namespace === (namespace || "default") &&
+    (!vacant || election.list.length === 0);
+  const found = partitions.flatMap((home) =>
+    home
+      .all()
+      .filter(isListed)
+      .map((election) => home.view(election)),
+  );
+  const name = (view: (typeof found)[number]): string => view.election?.name ?? "";
+  const elections = found.sort((a, b) => (name(a) < name(b) ? -1 : 1));
+  return { case: "list", value: create(ListResponseSchema, { elections }) };
+}
+
 export function answerRead(partition: MemoryPartition, command: Command): Reply {
   if (command.case === "checkFence") {
     const { term, ...election } = at(partition, command.value.election);
@@ -230,3 +252,11 @@ const noCandidate = (name: string): Reply =>
 
 const heldByAnother = (code: string, name: string): Reply =>
   refusal(code, Reason.HELD_BY_ANOTHER_SESSION, `another session holds ${name}`);
+
+/** The answer of an earlier execution, marked as such. */
+export function again(reply: Reply): Reply {
+  if (reply.case === "error" || reply.case === undefined) return reply;
+  if (!("result" in reply.value) || reply.value.result === undefined) return reply;
+  const result = { ...reply.value.result, replayed: true, registered: false };
+  return { ...reply, value: { ...reply.value, result } } as AttachReply["reply"];
+}

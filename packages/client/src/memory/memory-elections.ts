@@ -12,6 +12,7 @@ import { createClient } from "../client.ts";
 import type { Client, ConnectOptions } from "../election.ts";
 import type { Runtime } from "../link.ts";
 import { createMemoryLink, type MemoryLink } from "./memory-link.ts";
+import { urlOf } from "./memory-nodes.ts";
 import { MemoryServer } from "./memory-server.ts";
 
 export interface MemoryElectionsOptions {
@@ -73,7 +74,7 @@ export function createMemoryElections(options: MemoryElectionsOptions = {}): Mem
       };
       const client = await createClient(runtime, {
         ...connectOptions,
-        endpoints: ["http://memory"],
+        endpoints: [urlOf(1)],
       });
       links.set(client, link);
       return client;

@@ -5,6 +5,7 @@
 
 import type { AttachRequest, AttachResponse } from "@conclave/api";
 import type { Attachment, AttachmentListener, Link } from "../link.ts";
+import { nodeAt } from "./memory-nodes.ts";
 import type { MemoryServer, ServerConnection } from "./memory-server.ts";
 
 export interface MemoryLink extends Link {
@@ -38,25 +39,32 @@ export function createMemoryLink(
   };
 
   return {
-    attach(_endpoint, listener): Attachment {
-      const toServer = server.accept((frame: AttachResponse) =>
-        defer(() => {
-          if (isCut) path.wasCut = true;
-          else if (path.isOpen) listener.frame(frame);
-        }),
-      );
+    attach(endpoint, listener): Attachment {
+      const node = nodeAt(endpoint);
+      const isSilent = (): boolean => isCut || server.nodes.state(node) === "silent";
+      if (!isCut && server.nodes.state(node) === "refusing") return refused(listener, defer);
+      const toServer = server.accept(node, {
+        frame: (frame: AttachResponse) =>
+          defer(() => {
+            if (isSilent()) path.wasCut = true;
+            else if (path.isOpen) listener.frame(frame);
+          }),
+        lost: (cause) => {
+          if (!isCut) end(path, cause);
+        },
+      });
       const path: Path = { listener, toServer, isOpen: true, wasCut: false };
       paths.add(path);
       return {
         send: (frame: AttachRequest) =>
           defer(() => {
-            if (isCut) path.wasCut = true;
+            if (isSilent()) path.wasCut = true;
             else if (path.isOpen) toServer.receive(frame);
           }),
         close: () => {
           path.isOpen = false;
           // The server hears of it only over a network that carries the news.
-          if (isCut) path.wasCut = true;
+          if (isSilent()) path.wasCut = true;
           else {
             paths.delete(path);
             toServer.end();
@@ -79,6 +87,19 @@ export function createMemoryLink(
         paths.delete(path);
         if (path.isOpen && !isCut) path.toServer.end();
       }
+    },
+  };
+}
+
+function refused(listener: AttachmentListener, defer: (run: () => void) => void): Attachment {
+  let isClosed = false;
+  defer(() => {
+    if (!isClosed) listener.end(new Error("connection refused"));
+  });
+  return {
+    send: () => {},
+    close: () => {
+      isClosed = true;
     },
   };
 }

@@ -3,7 +3,7 @@
  * A cluster in memory, as a client sees one over `Attach`: frames in, frames out.
  *
  * It keeps the rules of semantics A1 to A4 on the clock that it is given and stores nothing. Every
- * partition has a leader at once and commits at once, unless it is told to stall.
+ * partition commits at once where it has a leader, unless it is told to stall.
  */
 
 import { create } from "@bufbuild/protobuf";
@@ -11,11 +11,8 @@ import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import {
   AnointRequestSchema,
   type AttachCommand,
-  type AttachReply,
   AttachReplySchema,
   type AttachRequest,
-  type AttachResponse,
-  AttachResponseSchema,
   CandidacySchema,
   CandidacyState,
   Cause,
@@ -23,14 +20,23 @@ import {
   EvictRequestSchema,
   LeaseSchema,
   LeaseStatus,
-  ListResponseSchema,
   Reason,
   type Renewal,
 } from "@conclave/api";
 import { type Clock, unreachable } from "@conclave/base";
 import { homeOf } from "../home.ts";
 import { electionRef } from "../wire-values.ts";
-import { answerRead, applyAdmin, applyOwn, type Reply, refusal } from "./memory-commands.ts";
+import {
+  again,
+  answerList,
+  answerRead,
+  applyAdmin,
+  applyOwn,
+  type Reply,
+  refusal,
+} from "./memory-commands.ts";
+import { type ConnectionPeer, MemoryConnection } from "./memory-connection.ts";
+import { MemoryNodes, type NodeState } from "./memory-nodes.ts";
 import { type MemoryElection, MemoryPartition } from "./memory-partition.ts";
 import { type MemorySession, MemorySessions } from "./memory-sessions.ts";
 import { MemoryWatches } from "./memory-watches.ts";
@@ -41,28 +47,24 @@ export interface ServerConnection {
   end(): void;
 }
 
-interface Connection {
-  readonly id: number;
-  readonly send: (frame: AttachResponse) => void;
-  readonly watches: MemoryWatches;
-  session: MemorySession | undefined;
-  out: AttachResponse | undefined;
-  isOpen: boolean;
-}
-
 const DEFAULT_TTL_MS = 10_000;
+/** How long it takes a client's machine to find that nobody is there any more. */
+const PING_MS = 5_000;
 const UNACKNOWLEDGED_MAX = 1024;
 
 export class MemoryServer {
+  readonly nodes: MemoryNodes;
+  readonly #clock: Clock;
   readonly #clusterId: Uint8Array;
   readonly #partitions: MemoryPartition[];
   readonly #sessions: MemorySessions;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<MemoryConnection>();
   readonly #stalled = new Set<number>();
   readonly #requests = new Map<string, Reply>();
   #lastConnection = 0;
 
-  constructor(clock: Clock, partitionCount: number, clusterId: Uint8Array) {
+  constructor(clock: Clock, partitionCount: number, clusterId: Uint8Array, nodeCount = 1) {
+    this.#clock = clock;
     this.#clusterId = clusterId;
     this.#sessions = new MemorySessions(clock, (session, partition, isGrace) => {
       this.end(session, partition, isGrace ? Cause.DISCONNECTED : Cause.EXPIRED);
@@ -72,19 +74,21 @@ export class MemoryServer {
       { length: partitionCount },
       (_, index) => new MemoryPartition(index + 1, () => clock.wallMs(), changed),
     );
+    this.nodes = new MemoryNodes(clock, partitionCount, nodeCount, {
+      vacated: (partition) => this.#sessions.suspend(partition),
+      elected: (partition) => this.#sessions.beginAnew(partition),
+      changed: () => this.#tellTopology(),
+    });
   }
 
-  accept(send: (frame: AttachResponse) => void): ServerConnection {
+  accept(node: number, peer: ConnectionPeer): ServerConnection {
     this.#lastConnection += 1;
-    const watches = new MemoryWatches(this.#partitions);
-    const connection: Connection = {
-      id: this.#lastConnection,
-      send,
-      watches,
-      session: undefined,
-      out: undefined,
-      isOpen: true,
-    };
+    const connection = new MemoryConnection(
+      { id: this.#lastConnection, node },
+      { clock: this.#clock, nodes: this.nodes },
+      new MemoryWatches(this.#partitions),
+      peer,
+    );
     this.#connections.add(connection);
     return {
       receive: (frame) => {
@@ -100,6 +104,18 @@ export class MemoryServer {
         }
       },
     };
+  }
+
+  /** Kills a node, cuts it off from the others, or brings it back. */
+  setNode(node: number, state: NodeState): void {
+    this.nodes.set(node, state);
+    for (const connection of [...this.#connections]) {
+      if (connection.node !== node || state === "up" || state === "cut-off") continue;
+      this.#drop(connection);
+      if (state === "refusing") connection.peer.lost("the connection was reset");
+      else this.#clock.setTimer(PING_MS, () => connection.peer.lost("no PING was answered"));
+    }
+    this.#flush();
   }
 
   /** Ends every connection with a goodbye, as a node does that shuts down. */
@@ -151,7 +167,7 @@ export class MemoryServer {
     this.#flush();
   }
 
-  #receive(connection: Connection, frame: AttachRequest): void {
+  #receive(connection: MemoryConnection, frame: AttachRequest): void {
     if (frame.hello !== undefined) this.#welcome(connection, frame);
     for (const { id, request } of frame.watches) {
       if (request !== undefined) connection.watches.open(id, request);
@@ -160,40 +176,34 @@ export class MemoryServer {
     for (const command of frame.commands) {
       const reply = this.#answer(connection, command);
       const { correlation } = command;
-      this.#out(connection).replies.push(create(AttachReplySchema, { correlation, reply }));
+      connection.out.replies.push(create(AttachReplySchema, { correlation, reply }));
     }
     for (const renewal of frame.renewals) this.#renew(connection, renewal);
     if (frame.closeSession) this.#closeSession(connection);
   }
 
-  #welcome(connection: Connection, { hello }: AttachRequest): void {
+  #welcome(connection: MemoryConnection, { hello }: AttachRequest): void {
     const asked = hello?.session;
     if (asked !== undefined) {
       const ttlMs = asked.options?.ttl === undefined ? DEFAULT_TTL_MS : msOf(asked.options.ttl);
       const graceMs = msOf(asked.options?.disconnectGrace);
       connection.session = this.#sessions.open(asked.sessionId, { ttlMs, graceMs });
     }
-    const out = this.#out(connection);
-    const cluster = {
-      clusterId: this.#clusterId,
-      partitionCount: this.#partitions.length,
-      node: 1,
-      version: "memory",
-      members: [],
-      leaders: [],
-    };
+    const out = connection.out;
     out.welcome = {
       $typeName: "conclave.v1.AttachWelcome",
       instance: connection.session?.instance ?? "",
-      cluster: { $typeName: "conclave.v1.ClusterInfo", ...cluster },
+      cluster: this.nodes.info(connection.node, this.#clusterId),
     };
+    // What such a node has is older than the one state that is kept here: it shows nothing.
+    if (this.nodes.state(connection.node) === "cut-off") return;
     for (const home of this.#partitions) {
       for (const election of home.all()) this.#present(connection, home, election);
     }
   }
 
   /** A session's present candidacies, told once. */
-  #present(connection: Connection, home: MemoryPartition, election: MemoryElection): void {
+  #present(connection: MemoryConnection, home: MemoryPartition, election: MemoryElection): void {
     const session = connection.session?.id;
     election.list.forEach((entrant, position) => {
       if (entrant.session !== session) return;
@@ -205,28 +215,19 @@ export class MemoryServer {
     });
   }
 
-  #answer(connection: Connection, { command }: AttachCommand): Reply {
+  #answer(connection: MemoryConnection, { command }: AttachCommand): Reply {
     switch (command.case) {
       case "enter":
       case "withdraw":
       case "updateMetadata":
         return this.#answerOwn(connection, command);
-      case "list": {
-        const { prefix, vacant, namespace } = command.value;
-        const found = this.#partitions.flatMap((home) =>
-          home
-            .all()
-            .filter((e) => e.name.startsWith(prefix) && e.namespace === (namespace || "default"))
-            .filter((e) => !vacant || e.list.length === 0)
-            .map((election) => home.view(election)),
-        );
-        const name = (view: (typeof found)[number]): string => view.election?.name ?? "";
-        const elections = found.sort((a, b) => (name(a) < name(b) ? -1 : 1));
-        return { case: "list", value: create(ListResponseSchema, { elections }) };
-      }
+      case "list":
+        return answerList(this.#partitions, command.value);
       case "get":
       case "checkFence":
-        return this.#at(command.value.election?.name, (home) => answerRead(home, command));
+        return this.#at(connection, command.value.election?.name, (home) =>
+          answerRead(home, command),
+        );
       case "anoint":
       case "promote":
       case "demote":
@@ -236,7 +237,7 @@ export class MemoryServer {
         const given = requestId === "" ? undefined : this.#requests.get(requestId);
         if (given !== undefined) return given;
         const { election } = command.value;
-        const reply = this.#at(election?.name, (home) => applyAdmin(home, command));
+        const reply = this.#at(connection, election?.name, (home) => applyAdmin(home, command));
         if (reply.case !== "error") this.#requests.set(requestId, reply);
         return reply;
       }
@@ -248,12 +249,12 @@ export class MemoryServer {
   }
 
   #answerOwn(
-    connection: Connection,
+    connection: MemoryConnection,
     command: AttachCommand["command"] & { case: "enter" | "withdraw" | "updateMetadata" },
   ): Reply {
     const { session } = connection;
     const number = command.value.command?.number ?? 0n;
-    return this.#at(command.value.election?.name, (home) => {
+    return this.#at(connection, command.value.election?.name, (home) => {
       if (session === undefined) {
         return refusal("failed_precondition", Reason.SESSION_UNKNOWN, "no session is attached");
       }
@@ -280,20 +281,24 @@ export class MemoryServer {
     });
   }
 
-  #at(name: string | undefined, answer: (home: MemoryPartition) => Reply): Reply {
+  #at(
+    { node }: MemoryConnection,
+    name: string | undefined,
+    answer: (home: MemoryPartition) => Reply,
+  ): Reply {
     const home = this.#home(name ?? "");
-    if (this.#stalled.has(home.number)) {
+    if (!this.#serves(node, home.number)) {
       return refusal("unavailable", Reason.NO_LEADER, "the partition has no leader");
     }
     return answer(home);
   }
 
-  #renew(connection: Connection, { number, partitions }: Renewal): void {
+  #renew(connection: MemoryConnection, { number, partitions }: Renewal): void {
     const { session } = connection;
     if (session === undefined) return;
     for (const partition of partitions) {
       const registration = session.registrations.get(partition);
-      const isStalled = this.#stalled.has(partition);
+      const isStalled = !this.#serves(connection.node, partition);
       const unregistered = session.ended.has(partition)
         ? LeaseStatus.ENDED
         : LeaseStatus.NOT_REGISTERED;
@@ -304,11 +309,11 @@ export class MemoryServer {
       }
       const officeRevision = isStalled ? 0n : (registration?.officeRevision ?? 0n);
       const lease = create(LeaseSchema, { partition, status, number, officeRevision });
-      this.#out(connection).leases.push(lease);
+      connection.out.leases.push(lease);
     }
   }
 
-  #closeSession(connection: Connection): void {
+  #closeSession(connection: MemoryConnection): void {
     const { session } = connection;
     if (session === undefined) return;
     for (const partition of [...session.registrations.keys()]) {
@@ -345,56 +350,47 @@ export class MemoryServer {
   }
 
   #push(
-    connection: Connection,
+    connection: MemoryConnection,
     partition: number,
     { term, revision, namespace, name }: MemoryElection,
     told: { readonly candidate: string; readonly state: CandidacyState; readonly cause: Cause },
   ): void {
     const election = { namespace, name };
     const push = create(CandidacySchema, { election, revision, term, partition, ...told });
-    this.#out(connection).candidacies.push(push);
+    connection.push(push);
   }
 
-  #goodbye(connection: Connection, reason: string): void {
-    this.#out(connection).goodbye = { $typeName: "conclave.v1.Goodbye", reason };
-    this.#send(connection);
+  #goodbye(connection: MemoryConnection, reason: string): void {
+    connection.out.goodbye = { $typeName: "conclave.v1.Goodbye", reason };
+    connection.flush();
     this.#drop(connection);
   }
 
-  #drop(connection: Connection): void {
+  #drop(connection: MemoryConnection): void {
     connection.isOpen = false;
     this.#connections.delete(connection);
   }
 
-  #out(connection: Connection): AttachResponse {
-    connection.out ??= create(AttachResponseSchema, {});
-    return connection.out;
-  }
-
   /** Everything of one turn leaves in one frame for each connection. */
   #flush(): void {
-    for (const connection of this.#connections) this.#send(connection);
+    for (const connection of this.#connections) connection.flush();
   }
 
-  #send(connection: Connection): void {
-    const watchEvents = connection.watches.take();
-    if (watchEvents.length > 0) this.#out(connection).watchEvents.push(...watchEvents);
-    const frame = connection.out;
-    connection.out = undefined;
-    if (frame !== undefined) connection.send(frame);
+  #serves(node: number, partition: number): boolean {
+    return !this.#stalled.has(partition) && this.nodes.serves(node, partition);
+  }
+
+  #tellTopology(): void {
+    for (const connection of this.#connections) {
+      if (this.nodes.state(connection.node) !== "up") continue;
+      connection.out.topology = this.nodes.info(connection.node, this.#clusterId);
+    }
+    this.#flush();
   }
 
   #home(name: string): MemoryPartition {
     return this.#partitions[homeOf(name, this.#partitions.length) - 1]!;
   }
-}
-
-/** The answer of an earlier execution, marked as such. */
-function again(reply: Reply): Reply {
-  if (reply.case === "error" || reply.case === undefined) return reply;
-  if (!("result" in reply.value) || reply.value.result === undefined) return reply;
-  const result = { ...reply.value.result, replayed: true, registered: false };
-  return { ...reply, value: { ...reply.value, result } } as AttachReply["reply"];
 }
 
 function msOf(duration: Duration | undefined): number {

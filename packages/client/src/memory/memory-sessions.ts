@@ -18,7 +18,7 @@ export interface SessionTimes {
 interface Registration {
   readonly replies: Map<bigint, Reply>;
   /** The attachment through which it last renewed: only the end of that one starts the grace. */
-  attachment: number;
+  attachment: number | undefined;
   officeRevision: bigint;
   deadlineMs: number;
   cancelExpiry: CancelTimer;
@@ -71,7 +71,7 @@ export class MemorySessions {
     this.renew(session, partition, attachment);
   }
 
-  renew(session: MemorySession, partition: number, attachment: number): void {
+  renew(session: MemorySession, partition: number, attachment: number | undefined): void {
     const registration = session.registrations.get(partition);
     if (registration === undefined) return;
     registration.attachment = attachment;
@@ -87,6 +87,18 @@ export class MemorySessions {
       const remainingMs = registration.deadlineMs - this.#clock.monotonicMs();
       if (graceMs < remainingMs) this.#expireIn(session, partition, graceMs, true);
     }
+  }
+
+  /** Nobody leads the partition: nothing ends there. */
+  suspend(partition: number): void {
+    for (const { registrations } of this.#sessions.values()) {
+      registrations.get(partition)?.cancelExpiry();
+    }
+  }
+
+  /** A new leader knows of no renewal: every session has a whole TTL, and no attachment. */
+  beginAnew(partition: number): void {
+    for (const session of this.#sessions.values()) this.renew(session, partition, undefined);
   }
 
   end(session: MemorySession, partition: number): void {

@@ -34,6 +34,10 @@ export class MemoryWatches {
     this.#partitions = partitions;
   }
 
+  get ids(): bigint[] {
+    return [...this.#watches.keys()];
+  }
+
   open(id: bigint, request: WatchRequest): void {
     const watch: Watch = { id, request, sent: pointOf(request, this.#partitions) };
     this.#watches.set(id, watch);

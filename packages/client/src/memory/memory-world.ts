@@ -11,6 +11,7 @@ import type { Client, ConnectOptions } from "../election.ts";
 import { homeOf } from "../home.ts";
 import type { Link, Runtime } from "../link.ts";
 import { createMemoryLink, type MemoryLink } from "./memory-link.ts";
+import { urlOf } from "./memory-nodes.ts";
 import { MemoryServer } from "./memory-server.ts";
 
 /** One process: its client, its network, its second clock. */
@@ -39,6 +40,8 @@ export interface World {
 
 export interface WorldOptions {
   readonly partitionCount?: number;
+  /** Default 1: a node that tells of no members, as one that stands alone does. */
+  readonly nodeCount?: number;
   readonly seed?: bigint;
   /** The longest step of time between two exchanges of frames. Default 10. */
   readonly stepMs?: number;
@@ -47,10 +50,10 @@ export interface WorldOptions {
 const TURNS = 50;
 
 export function createWorld(options: WorldOptions = {}): World {
-  const { partitionCount = 2, seed = 1n, stepMs = 10 } = options;
+  const { partitionCount = 2, nodeCount = 1, seed = 1n, stepMs = 10 } = options;
   const clock = createManualClock();
   const prng = createPrng(seed);
-  const server = new MemoryServer(clock, partitionCount, new Uint8Array(32));
+  const server = new MemoryServer(clock, partitionCount, new Uint8Array(32), nodeCount);
   let processes = 0;
 
   const settle = async (): Promise<void> => {
@@ -89,7 +92,7 @@ export function createWorld(options: WorldOptions = {}): World {
         },
         processName: `process-${processes}`,
       };
-      const endpoints = ["http://memory"];
+      const endpoints = Array.from({ length: nodeCount }, (_, index) => urlOf(index + 1));
       const client = await createClient(runtime, { endpoints, ...connectOptions });
       return Object.assign(outer, { client });
     },

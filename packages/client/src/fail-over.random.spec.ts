@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Clients of a cluster of three, whose nodes die in every way and at every moment, one at a time: no
+ * leadership that is held is lost to it. The seed of a failing run is printed by fast-check.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Leadership } from "./leadership.ts";
+import { createWorld, nameOn, type World } from "./memory/memory-world.ts";
+
+const PARTITIONS = 4;
+const NODES = [1, 2, 3] as const;
+
+interface Death {
+  readonly node: number;
+  /** How it goes, as the client sees it; a cut-off node still answers, and serves nothing. */
+  readonly state: "refusing" | "silent" | "cut-off";
+  readonly afterMs: number;
+  readonly forMs: number;
+}
+
+const death: fc.Arbitrary<Death> = fc.record({
+  node: fc.constantFrom(...NODES),
+  state: fc.constantFrom("refusing" as const, "silent" as const, "cut-off" as const),
+  afterMs: fc.integer({ min: 0, max: 4_000 }),
+  forMs: fc.integer({ min: 100, max: 8_000 }),
+});
+
+test("no leadership is lost to the death of a minority of the nodes", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(death, { minLength: 3, maxLength: 6 }),
+      fc.constantFrom(
+        { ttlMs: 3_000 },
+        { ttlMs: 3_000, graceMs: 1_000 },
+        { ttlMs: 10_000 },
+        { ttlMs: 10_000, graceMs: 1_000 },
+      ),
+      fc.integer({ min: 0, max: 30 }),
+      fc.constantFrom(1, 3),
+      fc.bigInt({ min: 1n, max: 1n << 32n }),
+      async (deaths, times, lagMs, endpointCount, seed) => {
+        const world = createWorld({ partitionCount: PARTITIONS, nodeCount: 3, seed, stepMs: 25 });
+        const endpoints = NODES.slice(0, endpointCount).map((node) => `http://node-${node}`);
+        const { client } = await world.start({ endpoints });
+        world.server.nodes.setLag(1 + Number(seed % 3n), lagMs);
+        const leaderships: Leadership[] = [];
+        for (let partition = 1; partition <= PARTITIONS; partition++) {
+          const campaigning = client.election(nameOn(partition, PARTITIONS)).campaign(times);
+          await world.advance(500);
+          leaderships.push(await campaigning);
+        }
+
+        for (const { node, state, afterMs, forMs } of deaths) {
+          await passHeld(world, leaderships, afterMs);
+          world.server.setNode(node, state);
+          await passHeld(world, leaderships, forMs);
+          world.server.setNode(node, "up");
+          // The next one does not die before the dead one's partitions are led again.
+          await passHeld(world, leaderships, 1_500);
+        }
+
+        await world.advance(1_000);
+        for (const leadership of leaderships)
+          expect(String(leadership.assertHeld())).toMatch(/#1$/);
+        const closing = client.close();
+        await world.advance(6_000);
+        await closing;
+        expect(world.clock.pendingTimers).toBe(0);
+      },
+    ),
+    { numRuns: 200, endOnFailure: true },
+  );
+}, 60_000);
+
+async function passHeld(
+  world: World,
+  leaderships: readonly Leadership[],
+  ms: number,
+): Promise<void> {
+  for (let left = ms; left > 0; left -= 50) {
+    await world.advance(Math.min(50, left));
+    for (const { signal, fence } of leaderships) {
+      if (signal.aborted) throw new Error(`${fence} is lost: ${signal.reason}`);
+    }
+  }
+}
