@@ -63,28 +63,36 @@ async function runDev({ nodes, port }: DevOptions, context: CliContext): Promise
     startDevServer(i + 1, serverOptions(i + 1, nodes, port), context),
   );
   let isStopping = false;
+  let failed: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
     isStopping = true;
     for (const server of servers) server.kill(signal);
+  };
+  /** What the end of a server means for `dev`: the code to end with, if it is to end so. */
+  const codeOf = async (server: DevServer): Promise<number> => {
+    const ending = await server.ended;
+    const hasServed = (await server.ready) !== undefined;
+    if (isStopping || nodes === 1) return ending.code;
+    if (hasServed) {
+      report(server, ending, context);
+      return EXIT.ok;
+    }
+    // It has said why on standard error; without it there is no such cluster.
+    stop("SIGTERM");
+    failed ??= ending.code;
+    return ending.code;
   };
   const release = context.stops.listen(stop);
   const over = new AbortController();
   const opening = welcome(servers, context, over.signal);
   try {
-    const endings = servers.map(async (server) => {
-      const ending = await server.ended;
-      // One that never served has said why on standard error; without it there is no such cluster.
-      if ((await server.ready) === undefined) stop("SIGTERM");
-      else if (!isStopping && nodes > 1) report(server, ending, context);
-      return isStopping || nodes === 1 ? ending.code : EXIT.ok;
-    });
-    const codes = await Promise.all(endings);
+    const codes = await Promise.all(servers.map(codeOf));
     over.abort();
     await opening;
-    if (!isStopping && nodes > 1) context.say("all servers have ended");
-    return (
-      codes.find((code) => code !== EXIT.ok) ?? (isStopping || nodes === 1 ? EXIT.ok : EXIT.error)
-    );
+    const worst = failed ?? codes.find((code) => code !== EXIT.ok);
+    if (worst !== undefined || isStopping || nodes === 1) return worst ?? EXIT.ok;
+    context.say("all servers have ended");
+    return EXIT.error;
   } finally {
     release();
   }

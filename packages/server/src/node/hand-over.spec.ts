@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createManualClock, type ManualClock } from "@conclave/base";
-import { type Group, replicaIdOf } from "@conclave/raft";
+import { type Group, type Role, replicaIdOf } from "@conclave/raft";
 import { expect, test } from "vitest";
 import { handOverLeaderships } from "./hand-over.ts";
 
@@ -21,10 +21,9 @@ function ledGroup(clock: ManualClock, peers: readonly Peer[], takesMs = 0) {
   const asked: number[] = [];
   let isLed = true;
   const group: Handed = {
-    get role() {
-      return isLed
-        ? { kind: "leader", raftTerm: 3 }
-        : { kind: "follower", raftTerm: 4, leader: asked[0] };
+    get role(): Role {
+      if (isLed) return { kind: "leader", raftTerm: 3 };
+      return { kind: "follower", raftTerm: 4, leader: asked[0] };
     },
     status: () => ({ peers }),
     transfer(node) {

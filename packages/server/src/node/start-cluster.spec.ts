@@ -118,7 +118,7 @@ function at({ url }: StartedNode): {
 
 async function enter(node: StartedNode, candidate: string): Promise<void> {
   const { sessions, elections } = at(node);
-  await sessions.openSession({ sessionId: 5n, ttlMs: 60_000 });
+  await sessions.openSession({ sessionId: 5n, options: { ttl: { seconds: 60n } } });
   await elections.enter({ election, command: { sessionId: 5n, number: 1n }, candidate });
 }
 
