@@ -2,7 +2,7 @@
 /** What the options say of the way to other nodes, as the dialer wants it. */
 
 import type { NodeOptions } from "./node-options.ts";
-import type { PeerTls } from "./peer-dialer.ts";
+import type { PeerTls } from "./peer-connection.ts";
 
 /** How this node dials others: as its own port speaks. */
 export function peerTlsOf({ tls }: Pick<NodeOptions, "tls">): PeerTls | undefined {

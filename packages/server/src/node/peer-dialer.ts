@@ -9,21 +9,12 @@
 
 import { type ExchangeRequest, type ExchangeResponse, PeerService } from "@conclave/api/peer";
 import { type Client, createClient } from "@connectrpc/connect";
-import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import type { PeerDialer, PeerIntroducer } from "../peer/peer-dialer.ts";
 import { introductionOf, joinMessageOf, joinOutcomeOf } from "../wire/introduction.ts";
 import { isMalformed } from "../wire/malformed.ts";
+import { PeerConnection, type PeerTls } from "./peer-connection.ts";
 import { PEER_FRAME_BYTES_MAX } from "./peer-service.ts";
-
-export interface PeerTls {
-  /** PEM, of whoever signed the certificates of the other nodes. Default: what Node trusts. */
-  readonly ca?: string;
-  /** False takes any certificate. Default true. */
-  readonly rejectUnauthorized?: boolean;
-}
-
-/** What a peer may answer before it is read. */
-const STREAM_WINDOW_BYTES = 1024 * 1024;
 
 /** @param tls for nodes whose ports speak TLS. */
 export function createPeerDialer(tls?: PeerTls): PeerDialer & PeerIntroducer {
@@ -42,24 +33,23 @@ export function createPeerDialer(tls?: PeerTls): PeerDialer & PeerIntroducer {
   };
 }
 
-interface Connection {
-  readonly manager: Http2SessionManager;
+interface Reached {
+  readonly connection: PeerConnection;
   readonly client: Client<typeof PeerService>;
 }
 
-function connect(address: string, tls: PeerTls | undefined): Connection {
+function reach(address: string, tls: PeerTls | undefined): Reached {
   const baseUrl = `${tls === undefined ? "http" : "https"}://${address}`;
-  const settings = { initialWindowSize: STREAM_WINDOW_BYTES };
-  const manager = new Http2SessionManager(baseUrl, {}, { ...tls, settings });
+  const connection = new PeerConnection(baseUrl, tls);
   const transport = createConnectTransport({
     baseUrl,
     httpVersion: "2",
-    sessionManager: manager,
+    sessionManager: connection,
     readMaxBytes: PEER_FRAME_BYTES_MAX,
     // What travels is small or random, and the way is short.
     acceptCompression: [],
   });
-  return { manager, client: createClient(PeerService, transport) };
+  return { connection, client: createClient(PeerService, transport) };
 }
 
 async function* exchange(
@@ -68,11 +58,11 @@ async function* exchange(
   requests: AsyncIterable<ExchangeRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<ExchangeResponse> {
-  const { manager, client } = connect(address, tls);
+  const { connection, client } = reach(address, tls);
   try {
     yield* client.exchange(requests, { signal });
   } finally {
-    manager.abort();
+    connection.destroy();
   }
 }
 
@@ -81,14 +71,14 @@ async function ask<Answer>(
   tls: PeerTls | undefined,
   question: (client: Client<typeof PeerService>) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
-  let connection: Connection | undefined;
+  let reached: Reached | undefined;
   try {
-    connection = connect(address, tls);
-    return await question(connection.client);
+    reached = reach(address, tls);
+    return await question(reached.client);
   } catch {
     // No address, nobody there, or nobody who knows the question; whoever asks says which node it was.
     return undefined;
   } finally {
-    connection?.manager.abort();
+    reached?.connection.destroy();
   }
 }

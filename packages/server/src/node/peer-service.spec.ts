@@ -12,7 +12,8 @@ import { createPeerMesh, type PeerMesh } from "../peer/peer-mesh.ts";
 import { hexOf, type Introduction, type JoinRequest } from "../wire/introduction.ts";
 import { createConnections } from "./connections.ts";
 import { type FrontPort, type FrontPortOptions, openFrontPort } from "./front-port.ts";
-import { createPeerDialer, type PeerTls } from "./peer-dialer.ts";
+import type { PeerTls } from "./peer-connection.ts";
+import { createPeerDialer } from "./peer-dialer.ts";
 import { registerPeers } from "./peer-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { systemClock } from "./system-clock.ts";
@@ -252,6 +253,8 @@ describe("a mesh that dials", () => {
     const server = createServer((socket) => {
       dialled++;
       socket.on("error", () => {});
+      // Else it would not see that the mesh has gone.
+      socket.resume();
       behave(socket);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
