@@ -166,6 +166,7 @@ export interface SpecRights {
 
 /** Specs of servers speak to them over the wire, with our SDK and with clients that others wrote. */
 export const SPEC_RIGHTS: readonly SpecRights[] = [
+  { files: /^packages\/raft\/src\/core\//, zones: ["raft/golden"], packages: [] },
   { files: /./, zones: [], packages: ["vitest", "fast-check"] },
   {
     files: /^packages\/(server|testing)\//,

@@ -24,14 +24,15 @@ export function receiveAppendEntries(
   if (isInstalling(state)) return;
   const { prevLogIndex, prevLogRaftTerm, entries, leaderCommit } = message;
   const { raftTerm, log } = state;
-  if (prevLogIndex < state.commitIndex) {
-    // An old message: committed entries equal the leader's whatever it says of them.
-    accept(state, out, from, state.commitIndex);
+  if (prevLogIndex < log.base.index) {
+    // An old message: what a snapshot holds is committed, and equals the leader's.
+    accept(state, out, from, prevLogIndex);
     return;
   }
   if (!log.matches(prevLogIndex, prevLogRaftTerm)) {
     const conflict = log.lastNotAfter(prevLogIndex, prevLogRaftTerm);
-    assert(conflict !== undefined, "R11: what is committed here equals the leader's log");
+    const isOpen = conflict !== undefined && prevLogIndex > state.commitIndex;
+    assert(isOpen, "R11: what is committed here equals the leader's log");
     send(out, from, {
       kind: "append-entries-rejected",
       raftTerm,
@@ -66,8 +67,9 @@ export function receiveHeartbeat(
 
 /** Acknowledges at once what is durable of it; for the rest a sync is under way, with its own answer. */
 function accept(state: RaftState, out: Output, to: ReplicaId, verified: number): void {
-  const { raftTerm, durableIndex } = state;
-  const matchIndex = Math.min(verified, durableIndex);
+  const { raftTerm, commitIndex, durableIndex } = state;
+  // What is committed equals every later leader's log, however old the message is.
+  const matchIndex = Math.min(Math.max(verified, commitIndex), durableIndex);
   send(out, to, { kind: "append-entries-accepted", raftTerm, matchIndex });
 }
 
