@@ -79,8 +79,8 @@ test("an election that a reading missed, because the Enter came after it, is led
 });
 
 function lastAcknowledged({ sent }: Process): bigint | undefined {
-  const ids = sent.flatMap(({ commands }) =>
-    commands.map(({ command }) =>
+  const ids = sent.flatMap(({ frame }) =>
+    frame.commands.map(({ command }) =>
       command.case === "withdraw" ? command.value.command?.acknowledged : undefined,
     ),
   );

@@ -15,6 +15,8 @@ export interface MemoryLink extends Link {
   heal(): void;
   /** Ends every connection; both sides are told. */
   reset(): void;
+  /** No way leads to this node from here, whatever name it goes by. */
+  hide(node: number): void;
 }
 
 interface Path {
@@ -29,6 +31,7 @@ export function createMemoryLink(
   defer: (run: () => void) => void,
 ): MemoryLink {
   const paths = new Set<Path>();
+  const hidden = new Set<number>();
   let isCut = false;
 
   const end = (path: Path, cause: string): void => {
@@ -41,7 +44,8 @@ export function createMemoryLink(
   return {
     attach(endpoint, listener): Attachment {
       const node = nodeAt(endpoint);
-      const isSilent = (): boolean => isCut || server.nodes.state(node) === "silent";
+      const isSilent = (): boolean =>
+        isCut || hidden.has(node) || server.nodes.state(node) === "silent";
       if (!isCut && server.nodes.state(node) === "refusing") return refused(listener, defer);
       const toServer = server.accept(node, {
         frame: (frame: AttachResponse) =>
@@ -78,6 +82,9 @@ export function createMemoryLink(
     heal: () => {
       isCut = false;
       for (const path of [...paths]) if (path.wasCut) end(path, "the connection was lost");
+    },
+    hide: (node) => {
+      hidden.add(node);
     },
     reset: () => {
       for (const path of [...paths]) end(path, "the connection was reset");

@@ -11,7 +11,7 @@ import type { Client, ConnectOptions } from "../election.ts";
 import { homeOf } from "../home.ts";
 import type { Link, Runtime } from "../link.ts";
 import { createMemoryLink, type MemoryLink } from "./memory-link.ts";
-import { urlOf } from "./memory-nodes.ts";
+import { nodeAt, urlOf } from "./memory-nodes.ts";
 import { MemoryServer } from "./memory-server.ts";
 
 /** One process: its client, its network, its second clock. */
@@ -20,12 +20,17 @@ export interface Process {
   readonly network: MemoryLink;
   /** The session ids that it drew, oldest first. */
   readonly sessionIds: readonly bigint[];
-  /** Every frame that it sent, oldest first. */
-  readonly sent: readonly AttachRequest[];
+  /** Every frame that it sent, oldest first, and to which node. */
+  readonly sent: readonly SentFrame[];
   /** What a frame from the server becomes on its way; nothing: it is lost. */
   fromServer: (frame: AttachResponse) => AttachResponse | undefined;
   /** The machine sleeps: only the clock that counts sleep moves. */
   sleep(ms: number): void;
+}
+
+export interface SentFrame {
+  readonly node: number;
+  readonly frame: AttachRequest;
 }
 
 export interface World {
@@ -68,7 +73,7 @@ export function createWorld(options: WorldOptions = {}): World {
       const chance = prng.child(`process ${processes}`);
       const network = createMemoryLink(server, defer);
       const sessionIds: bigint[] = [];
-      const sent: AttachRequest[] = [];
+      const sent: SentFrame[] = [];
       let sleptMs = 0;
       const outer = {
         network,
@@ -113,7 +118,7 @@ export function nameOn(partition: number, partitionCount = 2): string {
 
 function tapped(
   inner: Link,
-  sent: AttachRequest[],
+  sent: SentFrame[],
   filter: (frame: AttachResponse) => AttachResponse | undefined,
 ): Link {
   return {
@@ -127,7 +132,7 @@ function tapped(
       });
       return {
         send: (frame) => {
-          sent.push(frame);
+          sent.push({ node: nodeAt(endpoint), frame });
           attachment.send(frame);
         },
         close: () => attachment.close(),
