@@ -92,7 +92,8 @@ function step(run: Run): void {
   const group = cluster.group(1);
   switch (prng.below(10)) {
     case 0:
-      group.lead(anyNode(run));
+      if (prng.chance(1, 2)) group.lead(anyNode(run));
+      else group.usurp(anyNode(run));
       break;
     case 1:
       group.lag(anyNode(run));
@@ -139,6 +140,7 @@ async function heal(run: Run): Promise<void> {
   const { cluster } = run;
   for (const from of NODES) for (const to of NODES) cluster.peers.fault(from, to, undefined);
   cluster.group(1).lead(2);
+  for (const node of [1, 3]) cluster.group(1).rejoin(node, 2);
   for (const node of NODES) cluster.group(1).catchUp(node);
   await cluster.advance(6_000);
   for (let number = 1; number <= run.lastNumber; number++) submit(run, number);

@@ -40,12 +40,21 @@ export class MemoryGroup {
     return member;
   }
 
+  /** As `lead`, but the leader before it is cut off and believes that it leads still. */
+  usurp(node: number): void {
+    for (const [other, member] of this.#members) {
+      if (other !== node && member.role.kind === "leader") member.isCut = true;
+    }
+    this.lead(node);
+  }
+
   /** From now on this node leads, and everybody that is not cut off knows. */
   lead(node: number): void {
     this.#loseProposed();
     this.#raftTerm++;
     this.#lastIndex++;
     const leading = this.#member(node);
+    leading.isCut = false;
     leading.catchUp();
     leading.become({ kind: "leader", raftTerm: this.#raftTerm });
     for (const [other, member] of this.#members) {
@@ -133,7 +142,7 @@ export class MemoryGroup {
     });
     this.entries.push(...committed);
     const members = [...this.#members.values()];
-    const leader = members.find(({ role }) => role.kind === "leader");
+    const leader = members.find(({ role, isCut }) => role.kind === "leader" && !isCut);
     leader?.catchUp();
     for (const [i, { resolve }] of proposed.entries()) {
       resolve({ kind: "applied", index: committed[i]?.index ?? 0 });
@@ -161,6 +170,8 @@ class MemoryMember implements ReplicatedLog {
   readonly #group: MemoryGroup;
   #role: LogRole = { kind: "follower", raftTerm: 0, leader: undefined };
   #appliedIndex = 0;
+  /** Who waits for a quorum that a leader which is cut off will not have. */
+  #inVain: (() => void)[] = [];
   isLagging = false;
   isCut = false;
 
@@ -183,18 +194,22 @@ class MemoryMember implements ReplicatedLog {
     if (options.raftTerm !== undefined && options.raftTerm !== raftTerm) {
       return Promise.resolve({ kind: "not-applied", reason: "raft-term-changed" });
     }
-    return this.#group.propose(bytes, raftTerm);
+    if (!this.isCut) return this.#group.propose(bytes, raftTerm);
+    return new Promise((resolve) => this.#inVain.push(() => resolve({ kind: "unknown" })));
   }
 
   confirm(): Promise<ConfirmOutcome> {
     const { kind, raftTerm } = this.#role;
-    if (kind === "leader") return Promise.resolve(this.#group.confirm(raftTerm));
-    return Promise.resolve({ kind: "not-confirmed", reason: "not-leader" });
+    const refused = { kind: "not-confirmed", reason: "not-leader" } as const;
+    if (kind !== "leader") return Promise.resolve(refused);
+    if (!this.isCut) return Promise.resolve(this.#group.confirm(raftTerm));
+    return new Promise((resolve) => this.#inVain.push(() => resolve(refused)));
   }
 
   become(role: LogRole): void {
     this.#role = role;
     this.listener.roleChanged(role);
+    for (const answer of this.#inVain.splice(0)) answer();
   }
 
   /** Gives everything that is committed and was not given yet. */
