@@ -97,7 +97,7 @@ const ZONES: readonly Zone[] = [
     "server/node",
     /^packages\/server\/src\/node\//,
     [...BELOW_SERVER, ...SERVER],
-    [PROTOBUF, CONNECT, "@connectrpc/connect-node", "@noble/hashes"],
+    [PROTOBUF, CONNECT, "@connectrpc/connect-node", "@noble/hashes", "prom-client"],
     "node",
   ),
   zone(
