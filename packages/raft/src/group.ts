@@ -155,6 +155,11 @@ export interface Group {
     voters: readonly ReplicaId[],
     learners: readonly ReplicaId[],
   ): Promise<ChangeOutcome>;
+  /**
+   * Gives the listener nothing to apply until the function that it returns is called, so that the
+   * state can be read in slices; what commits meanwhile waits (decision 0007).
+   */
+  hold(): () => void;
   /** As of now, for showing and for the care of membership. */
   status(): GroupStatus;
   readonly role: Role;

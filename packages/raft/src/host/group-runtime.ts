@@ -139,6 +139,15 @@ export class GroupRuntime implements Group {
     return this.#changes.wait(change);
   }
 
+  hold(): () => void {
+    this.#applier.hold();
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#applier.release();
+      isHeld = false;
+    };
+  }
+
   transfer(toNode: NodeId): void {
     const state = this.#begun?.state;
     const voters = state?.configurations.inUse.configuration.voters ?? [];

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { takeBackup } from "../replica/backup.ts";
 import type { RoundMember } from "../replica/confirm-rounds.ts";
 import { openIdentity } from "./identity-file.ts";
-import { type NodeOptions, type StartedNode, startNode } from "./index.ts";
+import { type NodeOptions, type StartedNode, startNode, systemClock } from "./index.ts";
 import { restoreDirectory, verifyBackup } from "./restore-directory.ts";
 
 let directory: string;
@@ -37,14 +37,14 @@ async function backupOf(names: readonly string[]): Promise<Uint8Array> {
       apply(state, { timeMs: 5, commands: [{ ...enter, id, takeover: false }] });
     }
   }
+  const barrier = (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 });
   const partitions = states.map((state, i) => ({
-    number: i + 1,
-    state,
-    barrier: (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 }),
+    partition: { number: i + 1, state, barrier },
+    log: { hold: () => () => {} },
   }));
   const header = { clusterId: new Uint8Array(32), partitionCount: 2, savedMs: 5 };
   const bytes: number[] = [];
-  for await (const part of takeBackup(partitions, header, () => 0)) {
+  for await (const part of takeBackup(partitions, header, () => 0, systemClock)) {
     if (!(part instanceof Uint8Array)) throw new Error(part.reason);
     bytes.push(...part);
   }

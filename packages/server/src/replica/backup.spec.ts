@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Backups: all of what was acknowledged is in them, and nothing that is damaged passes for one. */
+import { createManualClock } from "@conclave/base";
 import { apply, createPartition, type PartitionState, stateHash } from "@conclave/fsm";
 import { describe, expect, test } from "vitest";
 import { checkBackup, readStates, takeBackup } from "./backup.ts";
@@ -27,10 +28,15 @@ function stateWith(...candidates: string[]): PartitionState {
   return state;
 }
 
+const clock = createManualClock();
+
 const partition = (number: number, state: PartitionState) => ({
-  number,
-  state,
-  barrier: (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 }),
+  partition: {
+    number,
+    state,
+    barrier: (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 }),
+  },
+  log: { hold: () => () => {} },
 });
 
 const STATES = [stateWith("a", "b"), createPartition(), stateWith()];
@@ -38,7 +44,7 @@ const STATES = [stateWith("a", "b"), createPartition(), stateWith()];
 async function backup(partitions = STATES.map((state, i) => partition(i + 1, state))) {
   const header = { clusterId, partitionCount: 3, savedMs: 1_700_000_000_000 };
   const bytes: number[] = [];
-  for await (const part of takeBackup(partitions, header, () => 0)) {
+  for await (const part of takeBackup(partitions, header, () => 0, clock)) {
     if (!(part instanceof Uint8Array)) return part;
     bytes.push(...part);
   }
@@ -90,10 +96,9 @@ test("equal states saved at one time make equal files", async () => {
 });
 
 test("no backup without a quorum: it ends with which partition had none", async () => {
-  const cutOff = {
-    ...partition(2, createPartition()),
-    barrier: (member: RoundMember) => member.settle({ kind: "failed", reason: "no-leader" }),
-  };
+  const { partition: sound, log } = partition(2, createPartition());
+  const barrier = (member: RoundMember) => member.settle({ kind: "failed", reason: "no-leader" });
+  const cutOff = { partition: { ...sound, barrier }, log };
   const refusal = await backup([partition(1, STATES[0]!), cutOff, partition(3, STATES[2]!)]);
   expect(refusal).toEqual({ kind: "failed", reason: "no-leader", partition: 2 });
 });
@@ -103,7 +108,7 @@ test("the state is that of the moment in which the round passed, however slowly 
   const hash = stateHash(state);
   const header = { clusterId, partitionCount: 1, savedMs: 0 };
   const bytes: number[] = [];
-  for await (const part of takeBackup([partition(1, state)], header, () => 0)) {
+  for await (const part of takeBackup([partition(1, state)], header, () => 0, clock)) {
     if (!(part instanceof Uint8Array)) throw new Error(part.reason);
     bytes.push(...part);
     if (bytes.length > 150) apply(state, { timeMs: 9, commands: [] });
@@ -111,6 +116,43 @@ test("the state is that of the moment in which the round passed, however slowly 
   const read = [];
   for await (const item of readStates(inPieces(Uint8Array.from(bytes)))) read.push(item);
   expect(read[0]?.kind === "state" && stateHash(read[0].state)).toBe(hash);
+});
+
+test("a large state is walked in slices, and held still until the walk is over", async () => {
+  const state = stateWith("a");
+  for (let i = 0; i < 3_000; i++) {
+    const key = { ...KEY, name: `${i}`.padStart(200, "x") };
+    const enter = { kind: "enter", key, candidate: "a", metadata: new Map() } as const;
+    const id = { sessionId: 7n, number: i + 2, acknowledged: i + 1 };
+    apply(state, { timeMs: 5, commands: [{ ...enter, takeover: false, id }] });
+  }
+  const moments: string[] = [];
+  let nowMs = 0;
+  const slow = {
+    ...clock,
+    // Every look at the clock is 1 ms later: about one for each chunk of the walk.
+    monotonicMs: () => ++nowMs,
+    setTimer(_delayMs: number, fire: () => void) {
+      moments.push("rest");
+      queueMicrotask(fire);
+      return () => {};
+    },
+  };
+  const held = {
+    ...partition(1, state),
+    log: {
+      hold() {
+        moments.push("hold");
+        return () => moments.push("release");
+      },
+    },
+  };
+  const header = { clusterId, partitionCount: 1, savedMs: 0 };
+  for await (const part of takeBackup([held], header, () => 0, slow)) void part;
+
+  expect(moments.length).toBeGreaterThan(6);
+  expect([moments[0], moments.at(-1)]).toEqual(["hold", "release"]);
+  expect(new Set(moments.slice(1, -1))).toEqual(new Set(["rest"]));
 });
 
 describe("damage is found", () => {

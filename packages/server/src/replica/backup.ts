@@ -6,12 +6,20 @@
  * asked for. Partitions are taken one after the other: each is a point of its own history.
  */
 
+import type { Clock } from "@conclave/base";
 import { type PartitionState, restore, snapshot } from "@conclave/fsm";
 import { type BackupFault, type BackupHeader, BackupWriter, readBackup } from "./backup-format.ts";
+import type { MembershipLog } from "./membership-log.ts";
 import type { PartitionReplica } from "./partition-replica.ts";
 import type { ReadFailure } from "./reads.ts";
 
-type BackedUp = Pick<PartitionReplica, "number" | "barrier" | "state">;
+export interface BackupSource {
+  readonly partition: Pick<PartitionReplica, "number" | "barrier" | "state">;
+  readonly log: Pick<MembershipLog, "hold">;
+}
+
+/** How long the walk through a state may keep the loop before it rests: as the log's own snapshots. */
+const SLICE_MS = 4;
 
 /** Why a backup ends before its end: `partition` could not be read at a point that is sure. */
 export interface BackupRefusal extends ReadFailure {
@@ -20,46 +28,56 @@ export interface BackupRefusal extends ReadFailure {
 
 /** The bytes of the file, in order. After a refusal nothing follows, and what came is no backup. */
 export async function* takeBackup(
-  partitions: readonly BackedUp[],
+  sources: readonly BackupSource[],
   header: BackupHeader,
   giveUpAtMs: () => number,
+  clock: Clock,
 ): AsyncGenerator<Uint8Array | BackupRefusal, void, undefined> {
   const writer = new BackupWriter();
   yield writer.begin(header);
-  for (const partition of partitions) {
-    const taken = await takePartition(partition, giveUpAtMs());
-    if (taken.kind === "failed") {
-      yield { ...taken, partition: partition.number };
+  for (const { partition, log } of sources) {
+    const reached = await reach(partition, log, giveUpAtMs());
+    if (reached.kind === "failed") {
+      yield { ...reached, partition: partition.number };
       return;
     }
-    yield writer.partition(partition.number, taken.revision);
-    for (const chunk of taken.chunks) yield writer.chunk(chunk);
+    const { revision } = partition.state;
+    // Into memory first: whoever reads the stream slowly must not hold the partition up.
+    const chunks = await walk(partition.state, clock).finally(reached.release);
+    yield writer.partition(partition.number, revision);
+    for (const chunk of chunks) yield writer.chunk(chunk);
   }
   yield writer.end();
 }
 
-interface Taken {
-  readonly kind: "taken";
-  readonly revision: bigint;
-  readonly chunks: readonly Uint8Array[];
-}
-
-function takePartition(partition: BackedUp, giveUpAtMs: number): Promise<Taken | ReadFailure> {
+/** Waits for a quorum round and holds the state as it is then. */
+function reach(
+  partition: BackupSource["partition"],
+  log: BackupSource["log"],
+  giveUpAtMs: number,
+): Promise<{ readonly kind: "held"; readonly release: () => void } | ReadFailure> {
   return new Promise((resolve) => {
     partition.barrier({
       giveUpAtMs,
       waitsForLeader: true,
       settle(outcome) {
-        if (outcome.kind === "failed") {
-          resolve(outcome);
-          return;
-        }
-        // Walked at once: whoever reads the stream slowly must find one state and not several.
-        const { state } = partition;
-        resolve({ kind: "taken", revision: state.revision, chunks: [...snapshot(state)] });
+        if (outcome.kind === "failed") resolve(outcome);
+        else resolve({ kind: "held", release: log.hold() });
       },
     });
   });
+}
+
+async function walk(state: PartitionState, clock: Clock): Promise<readonly Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  let restAtMs = clock.monotonicMs() + SLICE_MS;
+  for (const chunk of snapshot(state)) {
+    chunks.push(chunk);
+    if (clock.monotonicMs() < restAtMs) continue;
+    await new Promise<void>((resolve) => void clock.setTimer(0, resolve));
+    restAtMs = clock.monotonicMs() + SLICE_MS;
+  }
+  return chunks;
 }
 
 /** What a partition in a backup holds, for people. */

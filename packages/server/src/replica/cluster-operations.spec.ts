@@ -100,6 +100,7 @@ class Cluster {
         configuration: { voters: this.voters, outgoing: this.outgoing, learners: this.learners },
         peers: this.voters.filter((id) => id !== replicaIdOf(self, 0)).map(peer),
       }),
+      hold: () => () => {},
       changeConfiguration: () => Promise.reject(new Error("not asked for here")),
       transfer: (toNode) => {
         this.transfers.push(`${partition} from ${self} to ${toNode}`);

@@ -46,6 +46,8 @@ export interface MembershipLog {
     | { readonly kind: "begun"; readonly index: number }
     | { readonly kind: "refused"; readonly reason: string }
   >;
+  /** Has nothing applied to the state until the function that it returns is called. */
+  hold(): () => void;
   /** Asks the leader, if it is this replica, to hand over to the voter of `toNode`. May come to nothing. */
   transfer(toNode: number): void;
 }

@@ -39,6 +39,10 @@ class ScriptedLog implements MembershipLog {
     return { raftTerm: 1, ...indices, configuration, peers };
   }
 
+  hold(): () => void {
+    return () => {};
+  }
+
   changeConfiguration(voters: readonly number[], learners: readonly number[]) {
     this.changes.push([voters, learners]);
     return new Promise<{ kind: "refused"; reason: string }>((resolve) => {

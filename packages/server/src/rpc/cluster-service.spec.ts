@@ -52,6 +52,7 @@ async function clusterOf() {
       const indices = { commitIndex: 9, appliedIndex: 9, lastIndex: 10 };
       return { raftTerm, ...indices, ...scripted };
     },
+    hold: () => () => {},
     changeConfiguration: () => Promise.resolve({ kind: "begun", index: 11 }),
     transfer(toNode) {
       scripted.transfers.push(toNode);

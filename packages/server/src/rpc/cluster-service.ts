@@ -77,7 +77,7 @@ export function clusterService(options: ClusterServiceOptions): ServiceImpl<type
 }
 
 async function* saveSnapshot(
-  { node, clock }: ClusterServiceOptions,
+  { node, logs, clock }: ClusterServiceOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SaveSnapshotResponse> {
   const { clusterId, partitionCount } = node.cluster;
@@ -90,7 +90,8 @@ async function* saveSnapshot(
     length = 0;
     return create(SaveSnapshotResponseSchema, { chunk });
   };
-  for await (const part of takeBackup(node.partitions, header, () => node.giveUpAtMs())) {
+  const sources = node.partitions.map((partition, i) => ({ partition, log: logs[i]! }));
+  for await (const part of takeBackup(sources, header, () => node.giveUpAtMs(), clock)) {
     if (signal.aborted) return;
     if (!(part instanceof Uint8Array)) throw connectErrorOf(failureOfRead(part));
     for (let at = 0; at < part.length; ) {
