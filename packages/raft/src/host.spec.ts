@@ -27,6 +27,23 @@ test("a proposal is answered after the listener has seen it, in log order", asyn
   expect(log).toEqual(["a", "b", "c"]);
 });
 
+test("while somebody holds a group's state nothing is applied to it; all of it when both have let go", async () => {
+  const { members } = await started(createMemoryDisk(), 1);
+  const { group, log } = members[0]!;
+  const [first, second] = [group.hold(), group.hold()];
+
+  const proposed = group.propose(bytesOf("a"));
+  await settle();
+  first();
+  first();
+  await settle();
+  expect([log, group.appliedIndex]).toEqual([[], 1]);
+
+  second();
+  expect(await proposed).toEqual({ kind: "applied", index: 2 });
+  expect(log).toEqual(["a"]);
+});
+
 test("all groups' proposals of a turn cost one write and one sync", async () => {
   const syncs: number[] = [];
   const node = await started(createMemoryDisk(), 8, {}, (records) => syncs.push(records));
