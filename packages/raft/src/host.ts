@@ -22,7 +22,7 @@ import { GroupRuntime } from "./host/group-runtime.ts";
 import { DEFAULT_LIMITS, type HostLimits } from "./host/limits.ts";
 import { Outbox } from "./host/outbox.ts";
 import type { GroupServices, LoopMember } from "./host/services.ts";
-import { refusalOf } from "./host/start-refusal.ts";
+import { refusalOf, type StartOutcome } from "./host/start-refusal.ts";
 import { bytesOf, WriteQueue } from "./host/write-queue.ts";
 import type { GroupId, ReplicaId } from "./ids.ts";
 import type { Disk } from "./store/disk.ts";
@@ -59,27 +59,6 @@ export interface HostOptions {
   readonly limits?: Partial<HostLimits>;
   readonly observer?: HostObserver;
 }
-
-/**
- * - `locked`: another process has the directory.
- * - `foreign`: it belongs to another cluster, holds groups that were not opened, or was written in a
- *   format that no released version wrote.
- * - `newer`: its format is of a later version.
- * - `not-writable`, `no-space`, `io`: the disk's answer.
- * - `damaged`: what was acknowledged does not verify; the detail says which bytes.
- */
-export type StartRefusal =
-  | "locked"
-  | "foreign"
-  | "newer"
-  | "not-writable"
-  | "no-space"
-  | "io"
-  | "damaged";
-
-export type StartOutcome =
-  | { readonly kind: "started" }
-  | { readonly kind: "refused"; readonly reason: StartRefusal; readonly detail: string };
 
 export interface Host {
   /** All groups are opened before `start`. */

@@ -17,13 +17,12 @@ export type {
   Role,
 } from "./group.ts";
 export type { HostLimits } from "./host/limits.ts";
+export type { StartOutcome, StartRefusal } from "./host/start-refusal.ts";
 export {
   createHost,
   type Host,
   type HostObserver,
   type HostOptions,
-  type StartOutcome,
-  type StartRefusal,
 } from "./host.ts";
 export {
   type GroupId,

@@ -1,8 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Why a host does not start, in the words of its door. */
 
-import type { StartOutcome } from "../host.ts";
 import type { Refused, Rotten } from "../store/finding.ts";
+
+/**
+ * - `locked`: another process has the directory.
+ * - `foreign`: it belongs to another cluster, holds groups that were not opened, or was written in a
+ *   format that no released version wrote.
+ * - `newer`: its format is of a later version.
+ * - `not-writable`, `no-space`, `io`: the disk's answer.
+ * - `damaged`: what was acknowledged does not verify; the detail says which bytes.
+ */
+export type StartRefusal =
+  | "locked"
+  | "foreign"
+  | "newer"
+  | "not-writable"
+  | "no-space"
+  | "io"
+  | "damaged";
+
+export type StartOutcome =
+  | { readonly kind: "started" }
+  | { readonly kind: "refused"; readonly reason: StartRefusal; readonly detail: string };
 
 export function refusalOf(outcome: Rotten | Refused): StartOutcome {
   if (outcome.kind === "rotten") {
