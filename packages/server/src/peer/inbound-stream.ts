@@ -108,7 +108,7 @@ export class InboundStream {
   /** Called by the mesh once a second of the loop's time, however late. */
   beat(): void {
     if (++this.#silentBeats <= SILENT_BEATS) return;
-    this.refuse({ reason: "silent", detail: "nothing was heard on the stream" });
+    this.refuse({ reason: "silent", detail: "its stream was silent" });
     // Who is silent may not read either.
     this.#end();
   }

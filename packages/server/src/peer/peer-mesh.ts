@@ -158,7 +158,8 @@ class OpenPeerMesh implements PeerMesh {
         // Before a greeting it was told there; a stream that made room, or came too early, is no news.
         if (caller === undefined || reason === "replaced" || reason === "not-ready") return;
         const { node, address } = caller;
-        this.#reports.once(node, reason, `refused node ${node} at ${address}: ${detail}`);
+        const text = reason === "silent" ? "heard nothing of" : "refused";
+        this.#reports.once(node, reason, `${text} node ${node} at ${address}: ${detail}`);
       },
       ended: (ended) => this.#inbound.delete(ended),
     });
