@@ -28,7 +28,7 @@ export interface PeerServiceOptions {
   running(): RunningPeerParts | undefined;
 }
 
-export interface RunningPeerParts {
+interface RunningPeerParts {
   readonly accept: PeerMesh["accept"];
   /** Asked by a replica of this cluster and protocol. */
   join(request: JoinRequest): Promise<JoinOutcome>;

@@ -12,7 +12,7 @@ import type { PeerDialer, PeerIntroducer } from "./peer-dialer.ts";
 import type { PeerMesh } from "./peer-mesh.ts";
 
 /** What answers at an address. Absent parts are not there yet. */
-export interface MemoryListener {
+interface MemoryListener {
   readonly accept?: PeerMesh["accept"];
   readonly introduce?: () => Introduction;
   readonly join?: (request: JoinRequest) => Promise<JoinOutcome>;

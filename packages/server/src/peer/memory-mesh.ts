@@ -32,7 +32,7 @@ export interface MeshWorld {
   pass(ms: number): Promise<void>;
 }
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly members?: readonly Member[];
   readonly asOf?: number;
   readonly clusterId?: Uint8Array;

@@ -34,13 +34,13 @@ export interface PeerMeshOptions {
 }
 
 /** What the mesh tells of messages. */
-export interface MessageReceiver {
+interface MessageReceiver {
   receive(from: ReplicaId, messages: readonly GroupMessage[]): void;
   /** What was to be sent to the replica has been dropped, or may have been lost. */
   unreachable(replica: ReplicaId): void;
 }
 
-export interface PeerStatus {
+interface PeerStatus {
   readonly node: number;
   readonly address: string;
   /** What this node sends arrives; the other direction is the peer's own. */

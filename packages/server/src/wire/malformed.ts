@@ -23,7 +23,7 @@ export function countOf(value: bigint): number {
   return value <= SAFE_MAX ? Number(value) : -1;
 }
 
-export const NODE_MAX = 65_535;
+const NODE_MAX = 65_535;
 const ADDRESS_CHARACTERS_MAX = 256;
 
 export function isNodeId(value: number): boolean {
