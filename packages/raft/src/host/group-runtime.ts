@@ -178,6 +178,7 @@ export class GroupRuntime implements Group {
   }
 
   receive(from: ReplicaId, message: RaftMessage): void {
+    if (message.kind === "install-snapshot" && this.#begun?.snapshots.isBusy === true) return;
     this.post({ kind: "received", from, message });
   }
 

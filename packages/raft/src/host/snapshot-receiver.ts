@@ -6,6 +6,7 @@
  * whole is its owner's business.
  */
 
+import type { Clock } from "@conclave/base";
 import type { Effect } from "../core/effect.ts";
 import type { GroupId } from "../ids.ts";
 import type { LogStore } from "../store/log-store.ts";
@@ -20,7 +21,13 @@ interface Incoming {
   writer: SnapshotWriter | undefined;
 }
 
+/** What may wait to be written: as much as a leader sends ahead, twice. */
+const QUEUED_BYTES_MAX: number = 2 * 1024 * 1024;
+/** A disk that has refused a snapshot is not asked again at once. */
+const RETRY_MS = 1_000;
+
 export interface SnapshotReceiverOptions {
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly group: GroupId;
   readonly store: LogStore;
   /** It is durable and the newest of the group. Nothing more is written before this is done. */
@@ -33,13 +40,25 @@ export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   #incoming: Incoming | undefined;
   #work: Promise<void> = Promise.resolve();
+  #queuedBytes = 0;
+  #notBeforeMs = 0;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
+  /** No more is taken now; what a leader sends meanwhile is as if it had been lost on the way. */
+  get isBusy(): boolean {
+    const isRefusing = this.#options.clock.monotonicMs() < this.#notBeforeMs;
+    return isRefusing || this.#queuedBytes > QUEUED_BYTES_MAX;
+  }
+
   write(chunk: SnapshotChunk): void {
-    this.#work = this.#work.then(() => this.#write(chunk));
+    this.#queuedBytes += chunk.bytes.length;
+    this.#work = this.#work.then(async () => {
+      await this.#write(chunk);
+      this.#queuedBytes -= chunk.bytes.length;
+    });
   }
 
   /** Gives up what has not come to its end. */
@@ -64,20 +83,26 @@ export class SnapshotReceiver {
       await writer.append(piece);
       at += piece.length;
     }
-    if (writer.totalBytes < totalBytes) return;
+    if (writer.totalBytes < totalBytes && !writer.hasFailed) return;
     this.#incoming = undefined;
-    const kept = await this.#options.store.keepSnapshot(this.#options.group, writer);
-    if (kept.kind === "ok") await this.#options.received(snapshotIndex);
-    else this.#options.refused();
+    const { store, group, received } = this.#options;
+    const kept = await store.keepSnapshot(group, writer);
+    if (kept.kind === "ok") await received(snapshotIndex);
+    else this.#refuse();
   }
 
   async #begin(chunk: SnapshotChunk): Promise<void> {
     await this.#incoming?.writer?.abandon();
     const { snapshotIndex: index, snapshotRaftTerm: raftTerm, configuration } = chunk;
-    const { store, group, refused } = this.#options;
+    const { store, group } = this.#options;
     const begun = await store.beginSnapshot(group, { index, raftTerm, configuration });
     const writer = begun.kind === "ok" ? begun.value : undefined;
     this.#incoming = { index, raftTerm, writer };
-    if (writer === undefined) refused();
+    if (writer === undefined) this.#refuse();
+  }
+
+  #refuse(): void {
+    this.#notBeforeMs = this.#options.clock.monotonicMs() + RETRY_MS;
+    this.#options.refused();
   }
 }

@@ -52,8 +52,9 @@ export class Snapshots {
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
-    const { group, store, post } = options;
+    const { group, store, post, services } = options;
     this.#receiver = new SnapshotReceiver({
+      clock: services.clock,
       group,
       store,
       received: (index) => this.#install(index),
@@ -97,6 +98,11 @@ export class Snapshots {
       post({ kind: "snapshotted", index: head.index, bytes, mayKeepTail });
     }
     this.#isRequested = false;
+  }
+
+  /** What a leader sends of its snapshot is to be dropped for now. */
+  get isBusy(): boolean {
+    return this.#receiver.isBusy;
   }
 
   /** Keeps a part of what a leader sends. */

@@ -76,6 +76,11 @@ export class SnapshotWriter {
     return this.#total;
   }
 
+  /** The disk has refused a part of it, and `finish` will say so. */
+  get hasFailed(): boolean {
+    return this.#fault !== undefined;
+  }
+
   /** How many bytes `append` takes before it has to write. */
   get roomBytes(): number {
     return SNAPSHOT_CHUNK_BYTES - this.#filled;
