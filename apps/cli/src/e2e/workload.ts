@@ -31,8 +31,23 @@ export interface WorkloadOptions {
   readonly graceMs?: number;
 }
 
-const CONTENDED = ["contended-0", "contended-1", "contended-2", "contended-3", "contended-4"];
-const HELD = ["held-0", "held-1", "held-2", "held-3", "held-4", "held-5"];
+const CONTENDED = [
+  "work-contended-0",
+  "work-contended-1",
+  "work-contended-2",
+  "work-contended-3",
+  "work-contended-4",
+];
+const HELD = [
+  "work-held-0",
+  "work-held-1",
+  "work-held-2",
+  "work-held-3",
+  "work-held-4",
+  "work-held-5",
+];
+/** Others may write much where nobody of the workload looks. */
+const PREFIX = "work-";
 const CANDIDATES = 3;
 const WORK_EVERY_MS = 40;
 const STEER_EVERY_MS = 120;
@@ -213,7 +228,7 @@ function watch(number: number, client: Client): Watcher {
     if (!isSnapshot || seen.at(-1)?.revision !== view.revision) seen.push(view);
   };
   const read = async (): Promise<void> => {
-    for await (const change of client.watch("", { signal: ending.signal })) {
+    for await (const change of client.watch(PREFIX, { signal: ending.signal })) {
       if ("view" in change) see(change.view, change.type === "snapshot");
       if (change.type === "gap") gaps.add(`${change.lost}`);
     }
