@@ -16,10 +16,17 @@ const COMMANDS = [
   "demote",
   "evict",
   "withdraw",
+  "cluster status",
+  "cluster add",
+  "cluster remove",
+  "cluster transfer",
+  "snapshot save",
+  "snapshot verify",
+  "snapshot restore",
 ];
 
 test.each(COMMANDS)("the help of %s says what it does, and shows it", async (name) => {
-  const { exitCode, stdout, stderr } = await conclave([name, "--help"]);
+  const { exitCode, stdout, stderr } = await conclave([...name.split(" "), "--help"]);
 
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(new RegExp(`^Usage: conclave ${name}`));
@@ -32,7 +39,7 @@ test("without a command it shows what there is", async () => {
   const { exitCode, stdout } = await conclave([]);
 
   expect(exitCode).toBe(0);
-  for (const name of COMMANDS) expect(stdout).toContain(`  ${name} `);
+  for (const name of COMMANDS) expect(stdout).toContain(`  ${name.split(" ")[0]} `);
 });
 
 test.each([
@@ -52,6 +59,12 @@ test.each([
   [["watch", "a", "--after", "x"], "It is a whole number"],
   [["evict", "a", "b", "--if-revision", "x"], "It is a whole number"],
   [["get", "a", "--endpoint", "nowhere"], '"nowhere" is no URL like http://127.0.0.1:7400'],
+  [["cluster", "add", "4"], "It is N=HOST:PORT"],
+  [["cluster", "remove", "0"], "It is 1 to 65535"],
+  [["cluster", "transfer", "1", "--partition", "x"], "It is 1 to 65535"],
+  [["cluster", "stauts"], "unknown command 'stauts' (Did you mean status?)"],
+  [["snapshot", "save"], "missing required argument 'file'"],
+  [["snapshot", "restore", "f", "--data-dir", "d", "--node", "1"], "--cluster-token"],
   [["dev", "--nodes", "0"], "It is a whole number, 1 to 7"],
   [["dev", "--port", "x"], "It is a whole number, 1 to 65528"],
 ])("%j is one line on stderr and exits 2", async (argv, problem) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `snapshot save|verify|restore`: a backup, a look into one, and a new cluster from one. */
 
+import { existsSync } from "node:fs";
 import { link, open, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { RestoreAnswer, SoundBackup } from "@conclave/daemon";
@@ -38,6 +39,7 @@ function addSave(snapshot: Command, context: CliContext): void {
   command.action(async (name: string, options: ClusterOptions & OutputOptions) => {
     const file = resolve(context.cwd, name);
     const partial = `${file}.partial`;
+    if (existsSync(file)) throw taken(file);
     await withClusterAdmin(options, context, (admin) => write(partial, admin.saveSnapshot()));
     try {
       const backup = await sound(partial);
@@ -138,8 +140,7 @@ async function giveName(partial: string, file: string): Promise<void> {
   try {
     await link(partial, file);
   } catch (thrown) {
-    const isTaken = (thrown as NodeJS.ErrnoException).code === "EEXIST";
-    if (isTaken) throw new CliError(EXIT.conflict, `${file} exists; give another name`);
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") throw taken(file);
     throw new CliError(EXIT.error, messageOf(thrown));
   }
   const directory = await open(dirname(file), "r");
@@ -148,6 +149,10 @@ async function giveName(partial: string, file: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+function taken(file: string): CliError {
+  return new CliError(EXIT.conflict, `${file} exists; give another name`);
 }
 
 async function sound(file: string): Promise<SoundBackup> {
