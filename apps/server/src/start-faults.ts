@@ -11,6 +11,7 @@ const EXIT_DISK = 13;
 /** Design section 6. A disk that gives out later ends a server as one that did at the start. */
 export const EXIT_CODES: Readonly<Record<NodeFailureReason, number>> = {
   "not-bindable": EXIT_USAGE,
+  misplaced: EXIT_USAGE,
   "address-in-use": 10,
   locked: 11,
   foreign: 12,
@@ -30,6 +31,7 @@ export function describeFailure(failure: NodeFailure, config: ServerConfig): str
   const lines: Readonly<Record<NodeFailureReason, string>> = {
     "address-in-use": `${address} is in use by another process; stop it or choose another --listen`,
     "not-bindable": `cannot listen on ${address}: ${detail}`,
+    misplaced: `${address} is not where this node belongs: ${detail}`,
     locked: `${directory} is in use by another process; stop it or choose another --data-dir`,
     foreign: `${directory} is another node's or cluster's: ${detail}`,
     older: `${directory} cannot be read: ${detail}`,

@@ -102,7 +102,10 @@ export class ClusterMember {
       clock: systemClock,
       loop,
     });
-    this.list = new MemberList({ ...options, member: this });
+    const { operations } = this.#control;
+    const report = (member: Member): Promise<unknown> =>
+      operations.changeMembers({ kind: "join", member }, this.replicas.giveUpAtMs());
+    this.list = new MemberList({ ...options, member: this, report });
   }
 
   /** Of the partitions, 1 to N, in order. */

@@ -17,6 +17,7 @@ const joining: NodeIdentity = { ...formed, incarnation: 9, state: "joining" };
 function listOf(identity: NodeIdentity) {
   const told: (readonly [readonly Member[], number])[] = [];
   const saved: NodeIdentity[] = [];
+  const reported: Member[] = [];
   const listeners = new Set<() => void>();
   const beats = new Set<() => void>();
   const state = { members: [] as readonly Member[], appliedIndex: 0, voters: [] as number[] };
@@ -37,6 +38,9 @@ function listOf(identity: NodeIdentity) {
       },
     },
     changed: () => {},
+    report: async (self) => {
+      reported.push(self);
+    },
     member: {
       get appliedIndex() {
         return state.appliedIndex;
@@ -61,7 +65,7 @@ function listOf(identity: NodeIdentity) {
   const beat = (): void => {
     for (const each of beats) each();
   };
-  return { list, told, saved, state, apply, beat };
+  return { list, told, saved, reported, state, apply, beat };
 }
 
 test("the list of the first start holds until partition 1 has one", () => {
@@ -118,6 +122,27 @@ test("whoever is not on the list any more says so, and does not forget that it w
   beat();
   expect(list.obstacles()).toEqual(["not a member of the cluster, or not any more"]);
   expect(saved.at(-1)?.state).toBe("formed");
+});
+
+test("a node that the list has elsewhere says where it is, once a second, until the list has it", async () => {
+  const { reported, apply, beat } = listOf(joining);
+  const beats = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      beat();
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+  };
+  apply(first, 4);
+  await beats(100);
+  expect(reported).toEqual([]);
+  apply(moved, 5);
+  await beats(100);
+  expect(reported).toHaveLength(3);
+  expect(reported[0]).toEqual({ node: 2, incarnation: 9, address: "b:2" });
+  apply([first[0]!, { ...moved[1]!, address: "b:2" }], 6);
+  await beats(100);
+  expect(reported).toHaveLength(3);
 });
 
 test("after a stop nothing is told", () => {

@@ -21,6 +21,8 @@ export interface MemberListOptions {
   readonly loop: Pick<LoopWatch, "onBeat">;
   readonly changed: () => void;
   readonly member: ListedNode;
+  /** Has the list changed to what this node says of itself; it resolves however that went. */
+  readonly report: (self: Member) => Promise<unknown>;
 }
 
 /** What is asked of the member that the list is kept for. */
@@ -37,6 +39,8 @@ interface ListedNode {
 
 /** A list that holds for so many more entries is told anew: whose is newer decides who is heard. */
 const FRESH_ENTRIES = 1_000;
+/** Between two reports of a new address: a second. */
+const REPORT_EVERY_BEATS = 40;
 
 export class MemberList {
   readonly #options: MemberListOptions;
@@ -45,6 +49,8 @@ export class MemberList {
   #hasChanged = true;
   #learntAsOf = 0;
   #stops: (() => void)[] = [];
+  #beatsToReport = 0;
+  #isReporting = false;
 
   constructor(options: MemberListOptions) {
     this.#options = options;
@@ -94,6 +100,7 @@ export class MemberList {
   }
 
   #look(): void {
+    this.#reportMove();
     const { member, changed } = this.#options;
     const listed = member.replicas.members();
     const knownAsOf = member.appliedIndex;
@@ -111,6 +118,22 @@ export class MemberList {
     const state = this.isListed ? "formed" : this.#identity.state;
     this.#save({ ...this.#identity, known, knownAsOf, state });
     changed();
+  }
+
+  /** The others dial this node where the list has it. */
+  #reportMove(): void {
+    const { address, member, report } = this.#options;
+    const { node, incarnation } = this.#identity;
+    const own = member.replicas
+      .members()
+      .find((each) => each.node === node && each.incarnation === incarnation);
+    if (own === undefined || own.address === address || this.#isReporting) return;
+    if (--this.#beatsToReport > 0) return;
+    this.#beatsToReport = REPORT_EVERY_BEATS;
+    this.#isReporting = true;
+    void report({ ...own, address }).finally(() => {
+      this.#isReporting = false;
+    });
   }
 
   #save(identity: NodeIdentity): void {

@@ -52,6 +52,7 @@ export interface StartedNode {
 /**
  * - `address-in-use`: another process has the port.
  * - `not-bindable`: the address is not this machine's, needs privileges, or TLS is set up wrongly.
+ * - `misplaced`: the other members would look for it elsewhere.
  * - `locked`: another process has the data directory.
  * - `foreign`: the data directory, or a member that was asked, is of another node or cluster.
  * - `older`: it was written by a development version that no release followed.
@@ -63,6 +64,7 @@ export interface StartedNode {
 export type NodeFailureReason =
   | "address-in-use"
   | "not-bindable"
+  | "misplaced"
   | "locked"
   | "foreign"
   | "older"

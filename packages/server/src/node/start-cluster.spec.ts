@@ -215,6 +215,31 @@ describe("a node that comes later", () => {
     expect(await leaderAt(again)).toBe("a");
   });
 
+  test("finds a cluster of one that has moved since it was made", async () => {
+    const [a, b, c] = await listOf(3);
+    const alone = { address: undefined };
+    await stop((await startAll([a!], { ...first, ...alone }))[0]!);
+    const one = await start({ ...b!, node: 1 }, alone);
+    await ready(one);
+    const two = await start({ ...c!, node: 2 }, { join: [one.url] });
+    await ready(two);
+    await enter(two, "a");
+    expect(await leaderAt(one)).toBe("a");
+  });
+
+  test("that comes back on another port than the others know is told so", async () => {
+    const [a, b] = await listOf(2);
+    const [one] = await startAll([a!]);
+    const two = await start(b!, { join: [one!.url] });
+    await ready(two);
+    await expect.poll(async () => (await identityOf(2))["state"], waiting).toBe("formed");
+    await stop(two);
+    const elsewhere = await attempt(b!, { port: 1, address: undefined });
+    expect(elsewhere).toMatchObject({ kind: "failed", reason: "misplaced" });
+    expect(elsewhere.kind === "failed" && elsewhere.detail).toContain(b!.address);
+    await ready(await start(b!, { address: undefined }));
+  });
+
   test("whose directory was wiped is somebody else, and is taken in again", async () => {
     const members = await listOf(3);
     const nodes = await startAll(members);

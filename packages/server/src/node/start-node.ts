@@ -9,6 +9,7 @@ import { openIdentity } from "./identity-file.ts";
 import { failure, type NodeFailure, type NodeOptions, type StartedNode } from "./node-options.ts";
 import { peerTlsOf } from "./peer-address.ts";
 import { createPeerDialer } from "./peer-dialer.ts";
+import { placeOf } from "./place.ts";
 import { RunningNode } from "./running-node.ts";
 import { settle } from "./settle.ts";
 
@@ -21,7 +22,12 @@ const STOP_GRACE_MS = 10_000;
 export async function startNode(options: NodeOptions): Promise<StartedNode | NodeFailure> {
   const file = await openIdentity(options.dataDirectory);
   if (file.kind === "fault") return failure(file.reason, file.detail);
-  const running = new RunningNode(options, file);
+  const place = placeOf(options, file.found);
+  if (place.kind === "failed") {
+    await file.close();
+    return place;
+  }
+  const running = new RunningNode({ ...options, address: place.address }, file);
   const introducer = createPeerDialer(peerTlsOf(options));
   const fault = (await running.open()) ?? (await settle(running, introducer));
   if (fault !== undefined) {
