@@ -17,7 +17,7 @@ import { installIfStale, toolEnvironment } from "./workspace.mjs";
 /** @typedef {NodeJS.ProcessEnv} Environment */
 
 /** @type {Readonly<Record<string, (env: Environment, args: readonly string[]) => Promise<number>>>} */
-const TASKS = { start, test, verify, fix, generate, bench };
+const TASKS = { start, test, verify, fix, generate, golden, bench };
 
 /**
  * Runs one task by name.
@@ -97,6 +97,18 @@ async function fix(env) {
 /** @type {typeof TASKS["generate"]} */
 async function generate(env) {
   return runQuietly("generating", "buf", ["generate"], env);
+}
+
+/**
+ * The scenarios of the algorithm; with `--rewrite` their traces become what happens now.
+ *
+ * @type {typeof TASKS["golden"]}
+ */
+async function golden(env, args) {
+  const others = args.filter((arg) => arg !== "--rewrite");
+  const rewrite = others.length < args.length ? { CONCLAVE_GOLDEN: "rewrite" } : {};
+  const vitest = ["run", "packages/raft/src/golden/golden.spec.ts", ...others];
+  return run("vitest", vitest, { ...env, ...rewrite });
 }
 
 /** @type {typeof TASKS["bench"]} */
