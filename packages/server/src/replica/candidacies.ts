@@ -82,16 +82,18 @@ export class Candidacies {
     const partition = this.#partition;
     for (const attached of this.#sessions.values()) {
       const session = sessionOf(attached.sessionId);
-      const held = [...attached.held.values()];
-      attached.held.clear();
-      this.#tellPresent(attached, attached.listeners, session, revision);
-      for (const { key, candidate } of held) {
-        if (attached.held.has(textOf(key, candidate))) continue;
+      const present = new Set(
+        session?.candidacies.map(({ key, candidate }) => textOf(key, candidate)),
+      );
+      for (const [text, { key, candidate }] of attached.held) {
+        if (present.has(text)) continue;
         const gone = { partition, key, candidate, state: "gone", revision, term: 0n } as const;
         for (const listener of attached.listeners) {
           listener.candidacy({ ...gone, cause: undefined, reason: "" });
         }
       }
+      attached.held.clear();
+      this.#tellPresent(attached, attached.listeners, session, revision);
     }
   }
 

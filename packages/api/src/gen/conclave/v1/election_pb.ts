@@ -949,7 +949,9 @@ export type WatchResponse = Message<"conclave.v1.WatchResponse"> & {
     case: "progress";
   } | {
     /**
-     * This replica has lost (or found again) contact with a quorum: what it sends may be old.
+     * This replica has lost (or found again) contact with a quorum: what it sends may be old. Sent
+     * within two election timeouts, and again once the replica is level with its leader; a watch that
+     * is told of no loss is in contact.
      *
      * @generated from field: conclave.v1.Contact contact = 6;
      */

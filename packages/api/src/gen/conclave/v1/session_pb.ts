@@ -738,7 +738,9 @@ export const AttachReplySchema: GenMessage<AttachReply> = /*@__PURE__*/
 
 /**
  * A change of office or the end of a candidacy of this session, pushed from the local replica.
- * After `welcome` the session's present candidacies are sent once, then changes in log order.
+ * After `welcome` the session's present candidacies are sent once, then changes in log order. They are
+ * sent once more, with those that are gone, where a snapshot of another node took the place of the
+ * replica's state; what is then gone has neither term nor cause.
  *
  * @generated from message conclave.v1.Candidacy
  */
