@@ -95,6 +95,17 @@ test("a lock that the system refuses leaves no handle open and gives its name ba
   expect(await openHandles(place.path)).toBe(before);
 });
 
+test("an unlock closes the files of a disk that was given up half read", async () => {
+  await using place = await temporaryDirectory();
+  const disk = createFileDisk(place.path);
+  expectOk(await disk.lock());
+  const left = expectOk(await disk.create("a", 1));
+
+  await disk.unlock();
+
+  expect(await left.size()).toMatchObject({ kind: "fault" });
+});
+
 test("a directory with a long path can be locked", async () => {
   await using place = await temporaryDirectory();
   const disk = createFileDisk(join(place.path, "d".repeat(120), "e".repeat(120)));

@@ -51,6 +51,7 @@ export async function makeDirectory(directory: string): Promise<void> {
 
 class FileDisk implements Disk {
   readonly #directory: string;
+  readonly #files = new Set<FileHandle>();
   #handle: FileHandle | undefined;
   #lock: DirectoryLock | undefined;
 
@@ -76,7 +77,10 @@ class FileDisk implements Disk {
     });
   }
 
+  /** Closes what is still open, too: who gives up a directory half read has no list of it. */
   async unlock(): Promise<void> {
+    await Promise.all([...this.#files].map((file) => file.close()));
+    this.#files.clear();
     await this.#lock?.release();
     await this.#handle?.close();
     this.#lock = undefined;
@@ -88,7 +92,9 @@ class FileDisk implements Disk {
   }
 
   open(name: string): Promise<DiskResult<DiskFile>> {
-    return attempt(`open ${name}`, async () => fileOf(name, await open(this.#path(name), "r+")));
+    return attempt(`open ${name}`, async () =>
+      this.#fileOf(name, await open(this.#path(name), "r+")),
+    );
   }
 
   create(name: string, sizeBytes: number): Promise<DiskResult<DiskFile>> {
@@ -102,7 +108,7 @@ class FileDisk implements Disk {
         await handle.close();
         throw error;
       }
-      return fileOf(name, handle);
+      return this.#fileOf(name, handle);
     });
   }
 
@@ -121,24 +127,26 @@ class FileDisk implements Disk {
     });
   }
 
+  #fileOf(name: string, handle: FileHandle): DiskFile {
+    this.#files.add(handle);
+    return {
+      name,
+      size: () => attempt(`size of ${name}`, async () => (await handle.stat()).size),
+      read: (offset, length) => attempt(`read ${name}`, () => readAll(handle, offset, length)),
+      write: (offset, bytes) => attempt(`write ${name}`, () => writeAll(handle, offset, bytes)),
+      datasync: () => attempt(`sync ${name}`, () => handle.datasync()),
+      close: async () => {
+        this.#files.delete(handle);
+        // Nothing depends on it: what had to be durable was synced, and said so.
+        await attempt(`close ${name}`, () => handle.close());
+      },
+    };
+  }
+
   #path(name: string): string {
     assert(!name.includes("/"), "S10: a file lies in the directory itself");
     return join(this.#directory, name);
   }
-}
-
-function fileOf(name: string, handle: FileHandle): DiskFile {
-  return {
-    name,
-    size: () => attempt(`size of ${name}`, async () => (await handle.stat()).size),
-    read: (offset, length) => attempt(`read ${name}`, () => readAll(handle, offset, length)),
-    write: (offset, bytes) => attempt(`write ${name}`, () => writeAll(handle, offset, bytes)),
-    datasync: () => attempt(`sync ${name}`, () => handle.datasync()),
-    close: async () => {
-      // Nothing depends on it: what had to be durable was synced, and said so.
-      await attempt(`close ${name}`, () => handle.close());
-    },
-  };
 }
 
 async function readAll(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
