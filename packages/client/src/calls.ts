@@ -7,13 +7,7 @@
  * an operator's its request id, and a read changes nothing (semantics A3).
  */
 
-import { create } from "@bufbuild/protobuf";
-import {
-  type AttachCommand,
-  AttachCommandSchema,
-  type AttachReply,
-  type FrameError,
-} from "@conclave/api";
+import type { AttachCommand, AttachReply, FrameError } from "@conclave/api";
 import type { CancelTimer } from "@conclave/base";
 import type { Instant } from "./belief.ts";
 import type { Channel } from "./channel.ts";
@@ -122,9 +116,8 @@ export class Calls {
       call.sentOver = channel;
       call.listener.sending?.();
       bytes += sizeBound(call.command);
-      commands.push(
-        create(AttachCommandSchema, { correlation: call.correlation, command: call.command }),
-      );
+      const { correlation, command } = call;
+      commands.push({ $typeName: "conclave.v1.AttachCommand", correlation, command });
     }
     if (taken === unsent.length) this.#unsent.delete(channel);
     else this.#unsent.set(channel, unsent.slice(taken));

@@ -284,19 +284,21 @@ class Campaign {
 
   async #drainAndLeave(office: HeldOffice): Promise<void> {
     if (this.#work !== undefined) await this.#within(this.#plan.drainMs, this.#work);
-    const { remainingMs } = office;
+    const { patienceMs } = office;
     const left = this.#candidacy.leave();
     // Past the lease the office falls by itself: an unreachable server must not hold a shutdown up.
-    if (remainingMs > 0) await this.#within(remainingMs, left);
+    if (patienceMs > 0) await this.#within(patienceMs, left);
   }
 
-  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
-    let cancel = (): void => {};
-    const timeUp = new Promise<void>((resolve) => {
-      cancel = this.#context.runtime.clock.setTimer(ms, resolve);
+  /** Resolves when the promise does, or at the end of the time. */
+  #within(ms: number, promise: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#context.runtime.clock.setTimer(ms, resolve);
+      void promise.then(() => {
+        cancel();
+        resolve();
+      });
     });
-    await Promise.race([promise, timeUp]);
-    cancel();
   }
 
   async #pause(ms: number): Promise<void> {

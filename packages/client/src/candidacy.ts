@@ -7,15 +7,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import {
-  type EnterRequest,
-  EnterRequestSchema,
-  type FrameError,
-  GetRequestSchema,
-  Reason,
-  UpdateMetadataRequestSchema,
-  WithdrawRequestSchema,
-} from "@conclave/api";
+import { type ElectionRef, type FrameError, GetRequestSchema, Reason } from "@conclave/api";
 import { unreachable } from "@conclave/base";
 import type { Answer, CallListener, CancelCall } from "./calls.ts";
 import {
@@ -61,6 +53,7 @@ export class Candidacy implements SessionMember {
   readonly key: string;
   readonly partition: number;
   readonly #options: CandidacyOptions;
+  readonly #ref: ElectionRef;
   readonly #runtime: Runtime;
   readonly #sessions: Sessions;
   #metadata: Readonly<Record<string, string>>;
@@ -84,6 +77,7 @@ export class Candidacy implements SessionMember {
     this.#runtime = runtime;
     this.#sessions = sessions;
     this.#options = options;
+    this.#ref = electionRef(options.namespace, options.election);
     this.#metadata = options.metadata;
     this.partition = options.partition;
     this.key = `${options.election}\n${options.candidate}`;
@@ -136,13 +130,13 @@ export class Candidacy implements SessionMember {
   }
 
   read(): void {
-    const { namespace, election, candidate } = this.#options;
+    const { candidate } = this.#options;
     const { epoch } = this.#state;
     // Then the Enter may be what makes the election, and its absence tells nothing.
     const isEntering = this.#state.inFlight === "enter";
     const session = this.#session;
     if (session === undefined) return;
-    const request = create(GetRequestSchema, { election: electionRef(namespace, election) });
+    const request = create(GetRequestSchema, { election: this.#ref });
     this.#cancelRead();
     this.#cancelRead = session.ask(
       this.partition,
@@ -193,6 +187,7 @@ export class Candidacy implements SessionMember {
   #ground(): OfficeGround {
     return {
       remainingMs: () => this.#session?.remainingMs(this.partition) ?? 0,
+      patienceMs: () => this.#session?.patienceMs(this.partition) ?? 0,
       isConfirmed: () =>
         this.#session?.isConfirmed(this.partition, this.#state.confirmedBy) === true,
       expired: () => this.review(),
@@ -249,27 +244,33 @@ export class Candidacy implements SessionMember {
   }
 
   #send(command: "enter" | "withdraw" | "update"): void {
-    const { namespace, candidate } = this.#options;
+    const { candidate } = this.#options;
     const { epoch } = this.#state;
     const session = this.#session;
     if (session === undefined) return;
-    const election = electionRef(namespace, this.#options.election);
+    const election = this.#ref;
     const takeover = this.#options.takeover && !this.#hasEntered;
     const metadata = { ...this.#metadata };
     const listener = this.#listener(session, epoch);
     session.command(
       this.partition,
       (id) => {
+        // Whole as they stand: to have them built costs several times as much.
         const common = { election, command: id, candidate };
-        if (command === "withdraw") {
-          return { case: "withdraw", value: create(WithdrawRequestSchema, common) };
+        switch (command) {
+          case "withdraw": {
+            const $typeName = "conclave.v1.WithdrawRequest";
+            return { case: "withdraw", value: { $typeName, ...common } };
+          }
+          case "update": {
+            const $typeName = "conclave.v1.UpdateMetadataRequest";
+            return { case: "updateMetadata", value: { $typeName, ...common, metadata } };
+          }
+          default: {
+            const $typeName = "conclave.v1.EnterRequest";
+            return { case: "enter", value: { $typeName, ...common, metadata, takeover } };
+          }
         }
-        if (command === "update") {
-          const value = create(UpdateMetadataRequestSchema, { ...common, metadata });
-          return { case: "updateMetadata", value };
-        }
-        const value: EnterRequest = create(EnterRequestSchema, { ...common, metadata, takeover });
-        return { case: "enter", value };
       },
       listener,
     );

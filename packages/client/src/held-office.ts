@@ -14,6 +14,8 @@ import type { Fence, Leadership } from "./leadership.ts";
 /** What an office rests on, asked anew each time. */
 export interface OfficeGround {
   remainingMs(): number;
+  /** The same by the monotonic clock alone: for waiting, not for believing. */
+  patienceMs(): number;
   /** False while a change of office is known to have happened that has not been heard of. */
   isConfirmed(): boolean;
   /** Belief has been found to have run out. */
@@ -68,6 +70,11 @@ export class HeldOffice implements Leadership {
   get remainingMs(): number {
     if (this.#isOver || !this.#ground.isConfirmed()) return 0;
     return Math.max(0, this.#ground.remainingMs());
+  }
+
+  /** For how long it is worth waiting for the end of a resignation; costs less than `remainingMs`. */
+  get patienceMs(): number {
+    return this.#isOver || !this.#ground.isConfirmed() ? 0 : this.#ground.patienceMs();
   }
 
   assertHeld(marginMs = 0): Fence {

@@ -15,7 +15,6 @@ import {
   type AttachResponse,
   type AttachWelcome,
   type CommandId,
-  CommandIdSchema,
   type Lease,
   LeaseStatus,
   type Renewal,
@@ -136,6 +135,12 @@ export class Session implements AttachmentsOwner {
 
   remainingMs(partition: number): number {
     return this.#leases.remainingMs(partition);
+  }
+
+  /** The same by the monotonic clock alone: for waiting, not for believing. */
+  patienceMs(partition: number): number {
+    const monotonicMs = this.#context.runtime.clock.monotonicMs();
+    return this.#leases.remainingMs(partition, { monotonicMs, uptimeMs: Number.NEGATIVE_INFINITY });
   }
 
   /**
@@ -271,7 +276,8 @@ export class Session implements AttachmentsOwner {
   }
 
   #ask(partition: number, number: bigint, build: BuildCommand, listener: CallListener): void {
-    const id = create(CommandIdSchema, { sessionId: this.#id, number });
+    const $typeName = "conclave.v1.CommandId";
+    const id: CommandId = { $typeName, sessionId: this.#id, number, acknowledged: 0n };
     this.#calls.ask(partition, build(id), {
       // Anew each time: what was answered meanwhile need not be kept for it.
       sending: () => {

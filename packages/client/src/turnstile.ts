@@ -22,11 +22,14 @@ export class Turnstile {
     // A turn that is given up early ends with the one before it, or the next would overtake that one.
     const turn = before === undefined ? over : before.then(() => over);
     this.#last.set(key, turn);
+    const forget = (): void => {
+      if (this.#last.get(key) === turn) this.#last.delete(key);
+    };
     const release = (): void => {
       resolve();
-      void turn.then(() => {
-        if (this.#last.get(key) === turn) this.#last.delete(key);
-      });
+      // With nobody before, the turn is over now; a promise would say so a little later.
+      if (before === undefined) forget();
+      else void turn.then(forget);
     };
     try {
       if (before !== undefined) await orAborted(before, signal);
@@ -42,7 +45,16 @@ export class Turnstile {
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const unlisten = onAbort(signal, () => reject(abortion(signal)));
-    void promise.then(resolve, reject).then(unlisten);
+    promise.then(
+      (value) => {
+        unlisten();
+        resolve(value);
+      },
+      (error: unknown) => {
+        unlisten();
+        reject(error);
+      },
+    );
   });
 }
 

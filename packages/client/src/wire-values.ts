@@ -12,7 +12,6 @@ import {
   type CheckFenceResponse,
   type CommandResult,
   type ElectionRef,
-  ElectionRefSchema,
   type ElectionView,
   FenceStatus,
   PrimitiveKind,
@@ -49,7 +48,7 @@ const FENCE_STATUSES: Readonly<Record<FenceStatus, FenceCheck["status"]>> = {
 
 /** The name of an election on the wire. */
 export function electionRef(namespace: string, name: string): ElectionRef {
-  return create(ElectionRefSchema, { namespace, name, kind: PrimitiveKind.ELECTION });
+  return { $typeName: "conclave.v1.ElectionRef", namespace, name, kind: PrimitiveKind.ELECTION };
 }
 
 /** How a stream of this session begins. */
