@@ -5,7 +5,7 @@ import { type BackupRefusal, restoreDirectory, verifyBackup } from "@conclave/se
 import { readMemberList } from "./member-list.ts";
 
 /** What a partition in a backup holds. */
-export interface BackupPartition {
+interface BackupPartition {
   readonly partition: number;
   readonly revision: bigint;
   readonly elections: number;

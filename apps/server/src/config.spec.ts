@@ -158,9 +158,9 @@ describe("a first start with others", () => {
 
 describe("joining", () => {
   test("says where the others find this node: where it listens, or as it is told", () => {
-    const asked = "--join http://a:1,https://b:2";
+    const asked = "--join http://a:1,http://b:2";
     expect(configOf(`--node 4 ${asked}`)).toMatchObject({
-      join: ["http://a:1", "https://b:2"],
+      join: ["http://a:1", "http://b:2"],
       members: undefined,
       address: undefined,
     });
@@ -174,6 +174,11 @@ describe("joining", () => {
     ["--advertise 0.0.0.0:1", "--advertise 0.0.0.0:1: needs --advertise HOST:PORT"],
     ["--partitions 8", "--partitions 8: not beside --join"],
     ["--cluster-token t", "--cluster-token: not beside --join"],
+    ["--join https://b:2", "--join: https://b:2 does not speak as this node does"],
+    [
+      "--tls-cert cert.pem --tls-key key.pem",
+      "--join: http://a:1 does not speak as this node does",
+    ],
     ["--join 10.0.0.1:7400", "must be origins, as http://10.0.0.1:7400 without a path"],
   ])("is refused with %s", (argv, fault) => {
     expect(faultsOf(`--join http://a:1 ${argv}`).join("\n")).toContain(fault);

@@ -44,7 +44,7 @@ export interface ServerConfig {
   readonly isExposed: boolean;
 }
 
-export interface TlsConfig {
+interface TlsConfig {
   readonly certificate: string;
   readonly key: string;
   /** Whom to trust as another member; undefined: whom the machine trusts. */
@@ -89,6 +89,9 @@ export function loadConfig(
   const { node, advertise } = options;
   checkPlace(values, { node, members, own, listen, reachedAt: advertise ?? listen }, all);
   const tls = readTls(values, readText, all);
+  for (const url of options.join.filter((each) => new URL(each).protocol !== schemeOf(values))) {
+    all.push(`--join: ${url} does not speak as this node does; all members speak TLS, or none`);
+  }
   const isExposed = tls === undefined && !isLoopback(listen.host);
   if (isExposed && !options.insecure && !values.has("tls-cert") && !values.has("tls-key")) {
     const rule = "beyond loopback needs --tls-cert and --tls-key, or --insecure for clear text";
@@ -237,6 +240,10 @@ function readTls(
   }
   if (certificate === undefined || key === undefined) return undefined;
   return { certificate, key, authority };
+}
+
+function schemeOf(values: ReadonlyMap<string, RawOption>): "https:" | "http:" {
+  return values.has("tls-cert") || values.has("tls-key") ? "https:" : "http:";
 }
 
 /** `--partitions 0: must be 1 to 1024`; a secret's value is left out. */

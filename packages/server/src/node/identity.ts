@@ -43,7 +43,7 @@ export interface WantedIdentity {
 }
 
 /** How many partitions a cluster has whose first start does not say. */
-export const PARTITIONS_DEFAULT = 8;
+const PARTITIONS_DEFAULT = 8;
 
 /** The identity of a directory that begins a cluster; one that joins begins with what it is told. */
 export function firstIdentity(
