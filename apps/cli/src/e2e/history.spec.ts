@@ -50,13 +50,31 @@ test("a new leader without a new term is found", () => {
   expect(broken).toEqual(["watcher 1 of e at revision 2: another leader in term 1"]);
 });
 
-test("an acknowledged command that no watcher saw is found", () => {
+test("an acknowledged change of office that a watcher did not see is found", () => {
   const broken = brokenPromises({
     ...NOTHING,
-    watched: [watched([view(1n, 1n, "a"), view(3n, 2n, "b")])],
+    watched: [watched([view(1n, 1n, "a"), view(3n, 2n, null)])],
+    acknowledged: [view(2n, 2n, "b")],
+  });
+  expect(broken).toEqual(["watcher 1 of e did not see what was acknowledged at 2"]);
+});
+
+test("an acknowledged change that the watch ended without is found", () => {
+  const broken = brokenPromises({
+    ...NOTHING,
+    watched: [watched([view(1n, 1n, "a")])],
     acknowledged: [view(2n, 1n, "a")],
   });
   expect(broken).toHaveLength(1);
+});
+
+test("a change of the queue that a later one hid is no broken promise", () => {
+  const broken = brokenPromises({
+    ...NOTHING,
+    watched: [watched([view(1n, 1n, "a"), view(3n, 1n, "a")])],
+    acknowledged: [view(2n, 1n, "a")],
+  });
+  expect(broken).toEqual([]);
 });
 
 test("a term that was held and is gone in the end is found", () => {
