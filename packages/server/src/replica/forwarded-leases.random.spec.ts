@@ -14,7 +14,7 @@ import type { PeerFault } from "./memory-peers.ts";
 import { isOpen, open, S } from "./memory-session.ts";
 import type { LeaseOutcome } from "./renewals.ts";
 
-const SEEDS = 150;
+const SEEDS = 130;
 const STEPS = 120;
 const STEP_MS = 20;
 const NODES = [1, 2, 3] as const;

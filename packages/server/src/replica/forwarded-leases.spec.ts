@@ -206,6 +206,24 @@ test("schedule J: who leads next gives everybody a full TTL, and the last leader
   expect(isOpen(cluster.at(3))).toBe(false);
 });
 
+test("schedule J: a leader that was replaced and does not know it confirms nobody and ends nobody", async () => {
+  const cluster = await createMemoryCluster();
+  await open(cluster.at(2));
+  cluster.group(1).usurp(3);
+  await settled();
+
+  const atOld = renew(cluster.at(1), 1n);
+  await cluster.advance(TTL_MS - 100);
+  const atNew = renew(cluster.at(2), 2n);
+  await cluster.advance(1_000);
+  expect(atNew.lease).toMatchObject({ kind: "confirmed", number: 2n });
+  expect(atOld.lease).toEqual({ kind: "unconfirmed" });
+  cluster.group(1).rejoin(1, 3);
+  await cluster.advance(TTL_MS - 1_200);
+
+  expect([1, 2, 3].map((node) => isOpen(cluster.at(node)))).toEqual([true, true, true]);
+});
+
 test("attachments of different nodes have different numbers", async () => {
   const cluster = await createMemoryCluster();
 
