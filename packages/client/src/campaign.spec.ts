@@ -304,8 +304,8 @@ test("commands of one turn go in one frame", async () => {
 
   await world.settle();
 
-  expect(sent.filter(({ commands }) => commands.length > 0)).toHaveLength(1);
-  expect(sent.find(({ commands }) => commands.length > 0)?.commands).toHaveLength(10);
+  expect(sent.filter(({ frame }) => frame.commands.length > 0)).toHaveLength(1);
+  expect(sent.find(({ frame }) => frame.commands.length > 0)?.frame.commands).toHaveLength(10);
 });
 
 async function untilAborted({ signal }: Leadership): Promise<void> {

@@ -47,6 +47,8 @@ function connectionTo(endpoint: string): NodeConnection {
     httpVersion: "2",
     sessionManager: manager,
     readMaxBytes: FRAME_BYTES_MAX,
+    // A frame in a data centre is not worth the server's time to compress it.
+    acceptCompression: [],
   });
   return { manager, client: createClient(SessionService, transport) };
 }
