@@ -10,6 +10,7 @@ import type { CommittedEntry, GroupListener } from "../group.ts";
 import type { GroupId } from "../ids.ts";
 import type { LogEntry } from "../log/entry.ts";
 import type { LogStore } from "../store/log-store.ts";
+import { deferred } from "./deferred.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import type { GroupServices } from "./services.ts";
 
@@ -30,6 +31,7 @@ export class Applier {
   #appliedIndex = 0;
   #allowedIndex = 0;
   #holds = 0;
+  #waiting: (() => void)[] = [];
   #loading: Promise<void> | undefined;
 
   constructor(options: ApplierOptions) {
@@ -55,8 +57,20 @@ export class Applier {
     this.#holds += 1;
   }
 
+  /** As `hold`, when nobody else holds it and nothing is under way: for changing the state. */
+  async holdAlone(): Promise<void> {
+    while (this.#holds > 0) {
+      const { promise, resolve } = deferred<void>();
+      this.#waiting.push(resolve);
+      await promise;
+    }
+    this.#holds += 1;
+    await this.#loading;
+  }
+
   release(): void {
     this.#holds -= 1;
+    for (const resolve of this.#waiting.splice(0)) resolve();
     this.#options.wake();
   }
 

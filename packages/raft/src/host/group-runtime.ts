@@ -178,12 +178,16 @@ export class GroupRuntime implements Group {
   }
 
   receive(from: ReplicaId, message: RaftMessage): void {
-    if (message.kind === "install-snapshot" && this.#begun?.snapshots.isBusy === true) return;
+    const { snapshots } = this.#begun ?? {};
+    // As if lost on the way: it comes again, and what waits here is bounded.
+    const isDropped = message.kind === "install-snapshot" && snapshots?.isBusy;
+    if (isDropped || snapshots?.isInstalling) return;
     this.post({ kind: "received", from, message });
   }
 
   /** A beat of the node's clock. */
   beat(): void {
+    if (this.#begun?.snapshots.isInstalling) return;
     this.#isBeat = true;
     this.post({ kind: "tick" });
     const isLost = this.role.kind === "follower" && this.#open.hasAnyInLog;

@@ -5,7 +5,8 @@ import { assert } from "@conclave/base";
 import type { Recovered, RecoveredEntry } from "../core/state.ts";
 import type { GroupId, ReplicaId } from "../ids.ts";
 import { type Configuration, decodeConfiguration } from "../log/configuration.ts";
-import type { LogEntry } from "../log/entry.ts";
+import type { HardState, LogEntry } from "../log/entry.ts";
+import type { GroupLog } from "../store/group-log.ts";
 import type { LogStore } from "../store/log-store.ts";
 
 export interface FoundGroup {
@@ -46,5 +47,14 @@ export function recoveredOf(
   };
   const firstGap = kept.findIndex(({ index }, i) => index !== baseIndex + 1 + i);
   const cached = firstGap < 0 ? kept : kept.slice(0, firstGap);
-  return { recovered: { hardState: log.hardState, snapshot, entries }, cached };
+  return { recovered: { hardState: hardStateOf(log), snapshot, entries }, cached };
+}
+
+/**
+ * A leader's snapshot may be durable before the raftTerm in which it came. That is known by it then,
+ * and nothing was promised in it: a vote is given only when it is durable.
+ */
+function hardStateOf({ hardState, base }: Pick<GroupLog, "hardState" | "base">): HardState {
+  if (hardState.raftTerm >= base.raftTerm) return hardState;
+  return { raftTerm: base.raftTerm, votedFor: undefined };
 }

@@ -187,9 +187,9 @@ export class Snapshots {
       return;
     }
     const { snapshot } = reading;
-    applier.hold();
-    await this.#walking;
-    await applier.quiet();
+    // Somebody may be walking the state, as of an entry before.
+    await Promise.race([applier.holdAlone(), this.#stopped.promise]);
+    if (this.#isStopped) return;
     // Meanwhile the log may have got there by itself.
     if (state.commitIndex < index && snapshot.index === index) {
       this.#isInstalling = true;
