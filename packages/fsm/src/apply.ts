@@ -13,7 +13,7 @@ import { applyAdminCommand } from "./admin-commands.ts";
 import { applyCandidateCommand } from "./candidate-commands.ts";
 import type { Command, LogEntry } from "./command.ts";
 import { applyDialectCall } from "./dialect-calls.ts";
-import { changeMembers } from "./members.ts";
+import { changeMembers } from "./member-commands.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Applied, Reply } from "./reply.ts";
 import {

@@ -7,7 +7,7 @@
 
 import type { DialectCommand } from "./dialect-command.ts";
 import type { PrimitiveKey } from "./key.ts";
-import type { InvitedMember, Member } from "./members.ts";
+import type { InvitedMember, Member } from "./member.ts";
 import type { SessionId } from "./session-id.ts";
 
 /** Free text of a candidate. Its order never matters; it is encoded in the order of its keys. */

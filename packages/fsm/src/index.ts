@@ -60,7 +60,7 @@ export {
 export { assertPartitionValid } from "./invariants.ts";
 export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
-export type { InvitedMember, Member } from "./members.ts";
+export type { InvitedMember, Member } from "./member.ts";
 export { createPartition, type PartitionState } from "./partition.ts";
 export { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
 export {

@@ -11,7 +11,7 @@ import { boundElections } from "./binding.ts";
 import { findCandidacy, metadataBytes } from "./election.ts";
 import { isIdle } from "./idleness.ts";
 import { keyText } from "./key.ts";
-import { hasTwins } from "./members.ts";
+import { hasTwins } from "./member.ts";
 import type { PartitionState } from "./partition.ts";
 import type { Election, EventStream, Session } from "./records.ts";
 import { textsFrom } from "./sorted-texts.ts";

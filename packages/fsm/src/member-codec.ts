@@ -3,7 +3,7 @@
 
 import { unreachable } from "@conclave/base";
 import type { MemberCommand } from "./command.ts";
-import type { InvitedMember, Member } from "./members.ts";
+import type { InvitedMember, Member } from "./member.ts";
 import {
   beginMessage,
   endMessage,

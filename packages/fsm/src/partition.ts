@@ -7,7 +7,7 @@
  */
 
 import { defaultLimits, type Limits } from "./limits.ts";
-import type { InvitedMember, Member } from "./members.ts";
+import type { InvitedMember, Member } from "./member.ts";
 import type { Election, Session } from "./records.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionId } from "./session-id.ts";

@@ -5,30 +5,29 @@ import type { PrimitiveKey, PrimitiveKind } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
 import { textsFrom } from "./sorted-texts.ts";
 
-/**
- * Keys of one kind, the vacant ones first and of these the one that has been so for longest, then
- * the others in the order of their keys. Costs a little more than `limit`, however many there are.
- */
+export interface VacantFirst {
+  /** The one that has been so for longest first. */
+  readonly vacant: readonly PrimitiveKey[];
+  /** In the order of their keys, as far as there is room left. */
+  readonly others: readonly PrimitiveKey[];
+}
+
+/** Keys of one kind, `limit` of them at most. Costs a little more than that, however many there are. */
 export function vacantFirst(
   state: PartitionState,
   kind: PrimitiveKind,
   limit: number,
-): readonly PrimitiveKey[] {
-  const keys: PrimitiveKey[] = [];
-  if (limit <= 0) return keys;
-  const vacant = new Set<string>();
+): VacantFirst {
+  const vacant = new Map<string, PrimitiveKey>();
+  const others: PrimitiveKey[] = [];
   for (const { key, text } of state.idle) {
-    if (key.kind !== kind) continue;
-    keys.push(key);
-    vacant.add(text);
-    if (keys.length === limit) return keys;
+    if (vacant.size >= limit) break;
+    if (key.kind === kind) vacant.set(text, key);
   }
   const start = `${kind}\0`;
   for (const text of textsFrom(state.keys, start)) {
-    if (!text.startsWith(start)) break;
-    if (vacant.has(text)) continue;
-    keys.push(state.elections.get(text)!.key);
-    if (keys.length === limit) break;
+    if (!text.startsWith(start) || vacant.size + others.length >= limit) break;
+    if (!vacant.has(text)) others.push(state.elections.get(text)!.key);
   }
-  return keys;
+  return { vacant: [...vacant.values()], others };
 }

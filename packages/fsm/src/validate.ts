@@ -18,7 +18,7 @@ import type {
 import { metadataBytes } from "./election.ts";
 import type { PrimitiveKey } from "./key.ts";
 import type { Limits } from "./limits.ts";
-import { hasTwins, type InvitedMember, type Member } from "./members.ts";
+import { hasTwins, type InvitedMember, type Member } from "./member.ts";
 import type { Refused } from "./reply.ts";
 import { isName, isText, utf8Length } from "./text.ts";
 

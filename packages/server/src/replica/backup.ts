@@ -81,7 +81,7 @@ async function walk(state: PartitionState, clock: Clock): Promise<readonly Uint8
 }
 
 /** What a partition in a backup holds, for people. */
-export interface BackupCounts {
+interface BackupCounts {
   readonly partition: number;
   readonly revision: bigint;
   readonly elections: number;

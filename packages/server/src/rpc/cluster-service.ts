@@ -38,7 +38,7 @@ export function registerClusterService(
 /** A message of a backup is closed at this size; the wire's own limit is 256 KiB. */
 const MESSAGE_BYTES = 128 * 1024;
 
-export function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof ClusterService> {
+function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof ClusterService> {
   const { node, operations } = options;
   const giveUpAtMs = (context: HandlerContext): number => node.giveUpAtMs(context.timeoutMs());
   const change = async (

@@ -10,7 +10,7 @@ import type { LogPeer, LogStatus, MembershipLog } from "../replica/membership-lo
 import { isSettled } from "../replica/membership-step.ts";
 
 /** Another node, as seen from this one. */
-export interface Neighbour {
+interface Neighbour {
   readonly node: number;
   readonly isConnected: boolean;
   readonly version: string;

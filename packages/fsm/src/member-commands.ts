@@ -8,24 +8,9 @@
 
 import { assert, unreachable } from "@conclave/base";
 import type { MemberCommand } from "./command.ts";
+import { hasTwins, type InvitedMember, type Member } from "./member.ts";
 import type { MemberReply } from "./reply.ts";
 import type { Turn } from "./turn.ts";
-
-/** A node as it last reported in: its data directory is told by the incarnation. */
-export interface Member {
-  /** 1 to 65,535. */
-  readonly node: number;
-  /** 0 for the members of the first start; any directory made later drew another number. */
-  readonly incarnation: number;
-  /** HOST:PORT. */
-  readonly address: string;
-}
-
-/** A node that an operator has added and that has not reported in yet. */
-export interface InvitedMember {
-  readonly node: number;
-  readonly address: string;
-}
 
 /** Changes the list, or says why not. A command that finds what it asks for changes nothing. */
 export function changeMembers(turn: Turn, command: MemberCommand): MemberReply {
@@ -41,13 +26,6 @@ export function changeMembers(turn: Turn, command: MemberCommand): MemberReply {
     default:
       return unreachable(command);
   }
-}
-
-/** Whether two members share a number or an address: such a list names somebody twice. */
-export function hasTwins(members: readonly InvitedMember[]): boolean {
-  const nodes = new Set(members.map(({ node }) => node));
-  const addresses = new Set(members.map(({ address }) => address));
-  return nodes.size < members.length || addresses.size < members.length;
 }
 
 const CHANGED: MemberReply = { kind: "members-changed", already: false };
