@@ -7,7 +7,14 @@ import { vacantFirst } from "./vacant-first.ts";
 function someVacant(): Driver {
   const driver = createDriver();
   driver.run(open(1n));
-  const shown = ({ state }: Driver, limit: number): readonly string[][] => {
+  const names = ["d", "y", "b", "x", "a", "c", "c2"];
+  driver.run(...names.map((name) => enter("a", 1n, { key: key(name) })));
+  for (const name of ["y", "c2", "x"]) driver.run(withdraw("a", 1n, key(name)));
+  driver.run(enter("a", 1n, { key: key("a", "latch") }));
+  return driver;
+}
+
+const shown = ({ state }: Driver, limit: number): readonly string[][] => {
   const { vacant, others } = vacantFirst(state, "election", limit);
   return [vacant, others].map((keys) => keys.map(({ name }) => name));
 };

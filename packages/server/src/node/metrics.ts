@@ -9,7 +9,7 @@ import type { Change } from "@conclave/fsm";
 import type { HostObserver } from "@conclave/raft";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { NodeObserver } from "../replica/node-observer.ts";
-import { createElectionGauges, type MeasuredPartition } from "./election-gauges.ts";
+import { electionSeries, type MeasuredPartition } from "./election-series.ts";
 import { createRaftGauges, type MeasuredLog } from "./raft-gauges.ts";
 
 /** What a scrape looks at; all of it is empty until the node knows who it is. */
@@ -65,7 +65,6 @@ export function createMetrics(measured: Measured, wallMs: () => number): Metrics
     labelNames: ["node"],
     registers,
   });
-  const elections = createElectionGauges(registry);
   const raft = createRaftGauges(registry);
 
   return {
@@ -83,15 +82,15 @@ export function createMetrics(measured: Measured, wallMs: () => number): Metrics
       },
     },
     beat: (lateMs) => loopLag.observe(lateMs / 1_000),
-    page() {
+    async page() {
       watchLag.set(measured.watchLag());
       peers.reset();
       for (const { node, isConnected } of measured.peers()) {
         peers.set({ node: String(node) }, Number(isConnected));
       }
-      elections.measure(measured.partitions(), wallMs());
       raft.measure(measured.logs());
-      return registry.metrics();
+      const rest = await registry.metrics();
+      return `${rest}\n${await electionSeries(measured.partitions(), wallMs())}`;
     },
     contentType: registry.contentType,
   };
