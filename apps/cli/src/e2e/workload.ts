@@ -205,7 +205,7 @@ function pick<T>(list: readonly T[]): T | undefined {
 /** Linearizable. Undefined when it fails, or is not answered within seconds. */
 async function readOnce(client: Client, election: string): Promise<View | undefined> {
   try {
-    return await client.election(election).get({ signal: AbortSignal.timeout(5_000) });
+    return await client.election(election).get({ signal: AbortSignal.timeout(2_000) });
   } catch {
     return undefined;
   }
