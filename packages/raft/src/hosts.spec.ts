@@ -129,6 +129,32 @@ test("a follower whose entries are gone from the leader's log is brought up by a
   expect([...machineOf(third).log]).toEqual([...machineOf(cluster.leader()).log]);
 });
 
+test("a deposed leader whose log disagrees with the snapshot that it is sent keeps nothing of it", async () => {
+  const limits = { segmentBytes: 4096, entryBytesMax: 1024, snapshotEveryEntries: 20 };
+  const cluster = new MemoryCluster({ limits });
+  await cluster.startAll();
+  const deposed = cluster.leader()!;
+  cluster.isolate(deposed.replica);
+  for (let i = 0; i < 150; i++) {
+    void machineOf(deposed).group.propose(bytesOf(`void ${i}`));
+    await settle();
+  }
+  expect(machineOf(deposed).group.status().lastIndex).toBeGreaterThan(145);
+  await cluster.until("another leads", () => cluster.leader() !== deposed);
+  for (let i = 0; i < 120; i++) await proposed(cluster, `${i}`.padEnd(400));
+
+  cluster.network.heal();
+  await cluster.until("it has all", () => machineOf(deposed).log.size === 120);
+  expect(machineOf(deposed).restores).toBe(1);
+  await proposed(cluster, "after");
+  await cluster.advance(200);
+  const disk = cluster.crash(deposed.replica, { kind: "lose-all" });
+  const back = await cluster.start(deposed.replica, { disk });
+  await cluster.until("and after a restart", () => machineOf(back).log.size === 121);
+
+  expect([...machineOf(back).log]).toEqual([...machineOf(cluster.leader()).log]);
+});
+
 test("while a snapshot is taken its group's commits wait, those of other groups do not", async () => {
   const limits = { snapshotEveryEntries: 5 };
   const cluster = new MemoryCluster({ limits, groups: 2, ballast: new Uint8Array(1_000_000) });
