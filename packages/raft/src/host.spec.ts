@@ -198,6 +198,43 @@ test("on a full disk proposals are refused, reads confirmed, the reserve serves,
   expect((await group.propose(bytesOf("again"))).kind).toBe("applied");
 });
 
+test("a reserve that cannot be made for want of health, not of room, is no full disk: it is tried once more", async () => {
+  for (const faults of [1, -1]) {
+    const clock = createManualClock();
+    const disk = createMemoryDisk();
+    const limits = { segmentBytes: 4096, entryBytesMax: 1024 };
+    const node = await started(disk, 1, limits, undefined, clock);
+    const { group, failures } = node.members[0]!;
+    disk.refuse("create", "io", faults);
+    let outcome = await group.propose(bytesOf("x".repeat(900)));
+    for (let i = 0; i < 40 && outcome.kind === "applied"; i++) {
+      outcome = await group.propose(bytesOf("x".repeat(900)));
+      await settle();
+    }
+    expect(outcome).toEqual({ kind: "not-applied", reason: "overloaded" });
+
+    await advance(clock, 1_000);
+
+    if (faults === 1) expect((await group.propose(bytesOf("y"))).kind).toBe("applied");
+    expect(failures.map(({ kind }) => kind)).toEqual(faults === 1 ? [] : ["disk-failed"]);
+  }
+});
+
+test("under load that never pauses the mark is made durable all the same, so that rot is told", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk();
+  const node = await started(disk, 1, {}, undefined, clock);
+  for (let i = 0; i < 160; i++) {
+    void node.members[0]!.group.propose(bytesOf("x".repeat(100)));
+    await advance(clock, 40);
+  }
+  const after = disk.crash({ kind: "lose-all" });
+  // In a record of the first five seconds, which no restart of the process has restated.
+  after.flipBit("log-0000000001", 5_000, 1);
+
+  expect(await newHost(after, 1).host.start()).toMatchObject({ reason: "damaged" });
+});
+
 test("a disk that fails twice ends every group; what was in the log is unknown", async () => {
   const disk = createMemoryDisk();
   const node = await started(disk, 2);
