@@ -64,7 +64,7 @@ test("leaderships go to the others in turns, and it is over when they are gone",
   expect(tookMs).toBeLessThan(100);
 });
 
-test("nobody who is silent, learns or lags is asked", async () => {
+test("who is silent or learns is not asked, who lags only if nobody is level", async () => {
   const clock = createManualClock();
   const peers = [
     peer(2, { isActive: false }),
@@ -72,9 +72,11 @@ test("nobody who is silent, learns or lags is asked", async () => {
     peer(4, { state: "snapshot" }),
     peer(5),
   ];
-  const { group, asked } = ledGroup(clock, peers);
-  await handOver(clock, [group]);
-  expect(asked).toEqual([5]);
+  const level = ledGroup(clock, peers);
+  const lagging = ledGroup(clock, peers.slice(0, 3));
+  await handOver(clock, [level.group, lagging.group]);
+  expect(level.asked).toEqual([5]);
+  expect(lagging.asked).toEqual([4]);
 });
 
 test("what nobody else could lead is kept, at once", async () => {

@@ -33,11 +33,10 @@ export async function handOverLeaderships(
   }
 }
 
-/** The nodes of the voters that could lead at once. */
+/** The nodes of the voters that could lead: those that keep up, or else who is heard of at all. */
 function heirsOf(group: LedGroup): readonly number[] {
   if (group.role.kind !== "leader") return [];
-  const { peers } = group.status();
-  return peers
-    .filter(({ isActive, isLearner, state }) => isActive && !isLearner && state === "replicate")
-    .map(({ replica }) => nodeOf(replica));
+  const heard = group.status().peers.filter(({ isActive, isLearner }) => isActive && !isLearner);
+  const level = heard.filter(({ state }) => state === "replicate");
+  return (level.length > 0 ? level : heard).map(({ replica }) => nodeOf(replica));
 }
