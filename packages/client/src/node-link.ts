@@ -3,6 +3,7 @@
  * Frames over HTTP/2 in Node: one connection per node of the cluster, one stream per attachment.
  */
 
+import { constants } from "node:http2";
 import { type AttachRequest, SessionService } from "@conclave/api";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -41,7 +42,7 @@ interface NodeConnection {
 }
 
 function connectionTo(endpoint: string): NodeConnection {
-  const manager = new Http2SessionManager(endpoint, PING);
+  const manager = new DrainingSessionManager(endpoint, PING);
   const transport = createConnectTransport({
     baseUrl: endpoint,
     httpVersion: "2",
@@ -51,6 +52,23 @@ function connectionTo(endpoint: string): NodeConnection {
     acceptCompression: [],
   });
   return { manager, client: createClient(SessionService, transport) };
+}
+
+/**
+ * Lets go of streams that were aborted with bytes unread. Node destroys such a stream only when they
+ * have been read, connect-node reads no more, and until then the whole connection stays half closed.
+ */
+class DrainingSessionManager extends Http2SessionManager {
+  override async request(
+    ...args: Parameters<Http2SessionManager["request"]>
+  ): ReturnType<Http2SessionManager["request"]> {
+    const stream = await super.request(...args);
+    stream.once("aborted", () => {
+      // Ours: what a server sent before it reset a stream is still to be read.
+      if (stream.rstCode === constants.NGHTTP2_CANCEL) stream.destroy();
+    });
+    return stream;
+  }
 }
 
 function attach(

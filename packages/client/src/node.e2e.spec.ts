@@ -60,6 +60,22 @@ await client.election(election).serve(
 );
 `;
 
+/** Clients that lead, and say when none of their connections is left, not even half open. */
+const CROWD = `
+const [sdk, url] = process.argv.slice(1);
+const { connect } = await import(sdk);
+const clients = [];
+for (let n = 0; n < 4; n++) {
+  clients.push(await connect({ endpoints: [url] }));
+  await clients[n].election("crowd-" + n).campaign();
+}
+console.log("leading");
+const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap");
+while (sockets().length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+console.log("alone");
+process.exit();
+`;
+
 const cleanups: (() => Promise<unknown>)[] = [];
 let shared: Server;
 
@@ -100,6 +116,21 @@ test.concurrent("a leader stays the leader over a restart of the server, and ren
   expect(String(leadership.assertHeld())).toBe("orders#1");
 });
 
+test.concurrent("a server that stops is left by all connections, whatever they had not read", async () => {
+  const server = await startServer();
+  const crowd = spawn(process.execPath, ["--input-type=module", "--eval", CROWD, SDK, server.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  cleanups.push(() => ended(crowd));
+  const lines: string[] = [];
+  createInterface({ input: crowd.stdout! }).on("line", (line) => lines.push(line));
+  await until(() => lines.includes("leading"), lines);
+
+  await server.stop();
+
+  await until(() => lines.includes("alone"), lines);
+});
+
 test.concurrent("A2: a process whose loop was blocked past its lease does not believe, at its first look", async () => {
   const blocked = await startCandidate("blocked", "a");
   await blocked.says("leading 1");
@@ -138,6 +169,7 @@ test.concurrent("a process that is killed falls after the grace it asked for, no
 interface Server {
   readonly url: string;
   restart(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 async function startServer(): Promise<Server> {
@@ -156,6 +188,7 @@ async function startServer(): Promise<Server> {
   const { url } = current;
   return {
     url,
+    stop: () => ended(current.process),
     restart: async () => {
       await ended(current.process);
       current = await run(new URL(url).host);
