@@ -65,7 +65,10 @@ export type Change =
   | { readonly type: "progress"; readonly revision: bigint }
   /** What lies between these revisions is gone from history; fresh snapshots follow. */
   | { readonly type: "gap"; readonly lost: readonly [bigint, bigint] }
-  /** Whether what is shown is live: false while the connection, or the replica's quorum, is away. */
+  /**
+   * Whether what is shown is live. False while the connection is away, or the node's contact with a
+   * quorum: then it may be old, and the watch goes on at another node where there is one.
+   */
   | { readonly type: "contact"; readonly live: boolean };
 
 export interface WatchOptions {
