@@ -21,7 +21,7 @@ export const serverFlags: readonly ServerFlag[] = [
   {
     name: "listen",
     value: "HOST:PORT",
-    help: "where to serve; port 0 takes a free one (default 127.0.0.1:7400)",
+    help: "where to serve; port 0 takes a free one (default: as --cluster has it, else 127.0.0.1:7400)",
   },
   {
     name: "cluster",
