@@ -20,8 +20,10 @@ export interface SessionDeadline {
   deadlineMs: number;
   /** What the session ends of if the deadline passes. */
   cause: "expired" | "disconnected";
-  /** What the last confirmed renewal, or the registration, came through. */
+  /** What the latest renewal that was confirmed, or the registration, came through. */
   attachment: AttachmentId | undefined;
+  /** Its number: one that was overtaken on its way says nothing of where the session is now. */
+  renewal: bigint;
   /** Renewals and registrations that await their answer: while there are any, nothing expires. */
   holds: number;
   /** Ends of the session in the log, or on their way into it, that are not applied yet. */
@@ -56,6 +58,7 @@ export class Deadlines {
       deadlineMs: nowMs + session.ttlMs,
       cause: "expired",
       attachment: undefined,
+      renewal: 0n,
       holds: 0,
       endings: 0,
       bucket: 0,

@@ -27,6 +27,20 @@ test("schedule E: a report about an attachment that the session has left does no
   expect(isOpen(world)).toBe(true);
 });
 
+test("schedule E: a renewal that was overtaken on its way does not bring its attachment back", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  renew(world, 2n, { attachment: 2 });
+  await settled();
+  renew(world, 1n, { attachment: 1 });
+  await settled();
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(2_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
 test("schedule E: a new leader knows no attachment and waits for the TTL", async () => {
   const world = createMemoryNode();
   await open(world, { graceMs: 500, attachment: 1 });

@@ -55,7 +55,7 @@ interface Pending {
   askers: Asker[];
 }
 
-type Asker = Pick<ArrivedRenewal, "attachment" | "settle">;
+type Asker = Pick<ArrivedRenewal, "number" | "attachment" | "settle">;
 
 interface Batch {
   readonly raftTerm: number;
@@ -149,7 +149,11 @@ export class Renewals {
     if (record === undefined || record.endings > 0) return { kind: "unconfirmed" };
     this.#options.deadlines.renew(record, pending.arrivedMs);
     record.cause = "expired";
-    record.attachment = pending.askers.at(-1)?.attachment;
+    for (const { number, attachment } of pending.askers) {
+      if (number < record.renewal) continue;
+      record.renewal = number;
+      record.attachment = attachment;
+    }
     const { officeRevision } = registration;
     return { kind: "confirmed", number: pending.number, officeRevision };
   }
