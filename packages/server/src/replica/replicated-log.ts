@@ -32,7 +32,10 @@ export interface LogListener {
   /** The state to begin from: before any entry at start, and when a snapshot is installed. */
   restored(snapshot: LogSnapshot): void;
   roleChanged(role: LogRole): void;
-  /** The state as of the last entry given to `committed`, in chunks, walked to the end at once. */
+  /**
+   * The state as of the last entry given to `committed`, in chunks. Nothing more is given to this log's
+   * user before they have been walked to the end, which may take many turns of the loop.
+   */
   snapshot(): Iterable<Uint8Array>;
   /** The last call: the log can go on no more. */
   failed(failure: { readonly kind: "disk-failed" | "damaged"; readonly detail: string }): void;
