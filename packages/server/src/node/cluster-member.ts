@@ -117,8 +117,11 @@ export class ClusterMember {
     return this.#groups.map((group) => group.status().configuration);
   }
 
+  /** Partition 1 has a leader that this node reaches; one that died a moment ago is none. */
   get hasLeader(): boolean {
-    return !this.replicas.leaderlessPartitions().includes(1);
+    const { role } = this.replicas.partition(1);
+    if (role.kind === "leader") return true;
+    return this.mesh.peers().some(({ node, isConnected }) => node === role.leader && isConnected);
   }
 
   /** The last index of partition 1 that has been applied here. */
