@@ -6,7 +6,7 @@ import { isVoter } from "../log/configuration.ts";
 import { jointIndex } from "../quorum/joint.ts";
 import { leaveJoint } from "./membership.ts";
 import { type Output, send } from "./output.ts";
-import { beginWaitingReads } from "./read-index.ts";
+import { beginWaitingReads, releaseReads } from "./read-index.ts";
 import { becomeFollower } from "./role.ts";
 import { spreadCommit } from "./sending.ts";
 import { type Leadership, matchIndexOf, otherVoters, type RaftState } from "./state.ts";
@@ -27,6 +27,8 @@ export function advanceCommitIndex(state: RaftState, leadership: Leadership, out
   );
   beginWaitingReads(state, leadership, out);
   leaveJoint(state, leadership, out);
+  // With the old voters gone a round may have all the answers that it needs, and get no more.
+  releaseReads(state, leadership, out);
   spreadCommit(state, leadership, out);
   stepDownIfRemoved(state, leadership, out);
 }

@@ -240,6 +240,15 @@ test("8: an answer to a later round answers the earlier ones", () => {
   expect(hear(state, 3, answerOf(state, 3))).toMatchObject([{ read: 7 }, { read: 8 }]);
 });
 
+test("8: in a joint configuration a read needs the answers of both majorities", () => {
+  const state = leaderWithLearners();
+  step(state, changeTo([1, 4, 5]));
+  step(state, { kind: "confirm", reads: [7] });
+
+  for (const from of [4, 5]) expect(hear(state, from, answerOf(state, 2))).toEqual([]);
+  expect(hear(state, 3, answerOf(state, 2))).toMatchObject([{ kind: "confirmed", read: 7 }]);
+});
+
 test("8: learners answer no read", () => {
   const state = leaderWithLearners();
   step(state, { kind: "confirm", reads: [7] });

@@ -180,7 +180,7 @@ test("5.3: entries are acknowledged when they are durable, not before", () => {
 test("5.3: a sync that is told after its entries were cut off acknowledges nothing", () => {
   const state = memberFrom();
   const [first] = persistsOf(hear(state, 2, appendOf(1, [0, 0], entriesFrom(1, 1, 1))));
-  hear(state, 3, appendOf(2, [0, 0], entriesFrom(1, 2)));
+  hear(state, 3, appendOf(2, [0, 0], entriesFrom(1, 2, 2)));
 
   step(state, first!.thenStep[0]!);
 

@@ -12,6 +12,7 @@ import {
   leaderFrom,
   memberFrom,
   persisted,
+  persistsOf,
   proposalOf,
   sendsOf,
   sentOf,
@@ -107,6 +108,39 @@ test("7: entries behind a snapshot that the log holds already are kept", () => {
 
   expect([state.log.last.index, state.commitIndex]).toEqual([7, 5]);
   expect(sendsOf(effects)).toMatchObject([{ message: { isInstalled: true } }]);
+});
+
+test("7: a snapshot of entries whose sync is under way is not said to be held before it is over", () => {
+  const state = memberFrom();
+  hear(state, 2, appendOf(1, [0, 0], entriesFrom(1, 1, 1, 1, 1, 1)));
+  expect(hear(state, 2, chunkOf(0))).toEqual([]);
+
+  persisted(state);
+
+  expect(sendsOf(hear(state, 2, chunkOf(0)))).toMatchObject([{ message: { isInstalled: true } }]);
+});
+
+test("7: a sync of entries that a snapshot has replaced says nothing of those that came after", () => {
+  const state = memberFrom();
+  const [old] = persistsOf(hear(state, 3, appendOf(1, [0, 0], entriesFrom(1, 1, 1, 1, 1, 1, 1))));
+  const chunk = { ...chunkOf(0), raftTerm: 2, snapshotRaftTerm: 2, totalBytes: 100 };
+  hear(state, 2, chunk);
+  step(state, { kind: "snapshot-installed", snapshotIndex: 5 });
+  hear(state, 2, appendOf(2, [5, 2], entriesFrom(6, 2)));
+
+  step(state, old!.thenStep[0]!);
+
+  expect([state.log.last.index, state.durableIndex]).toEqual([6, 5]);
+});
+
+test("7: a snapshot bears the configuration of its last entry, not a later one", () => {
+  const state = announcedLeader();
+  const configuration = state.configurations.inUse.configuration;
+  step(state, { kind: "change-configuration", change: 1, voters: [1, 2, 3], learners: [4] });
+
+  step(state, { kind: "snapshotted", index: 1, bytes: 9 });
+
+  expect(state.snapshot).toEqual({ index: 1, raftTerm: 1, bytes: 9, configuration });
 });
 
 test("7: a snapshot that could not be kept is asked for anew", () => {

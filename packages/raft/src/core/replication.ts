@@ -65,7 +65,8 @@ export function entriesPersisted(
 export function messagesLost(state: RaftState, replica: ReplicaId): void {
   const progress = progressOf(state, replica);
   if (progress === undefined) return;
-  if (progress.flow.kind !== "snapshot") beginProbe(progress, false);
+  // A probe and a snapshot are where they were: what is lost of them is sent again, and no more.
+  if (progress.flow.kind === "replicate") beginProbe(progress, false);
   progress.stalledTicks = stalledTicksOf(state.config);
 }
 

@@ -10,10 +10,13 @@ import { type Output, send } from "./output.ts";
 import { replicateTo } from "./sending.ts";
 import type { Leadership, RaftState } from "./state.ts";
 
-/** Asked for with a member that does not vote, or of one that does not lead, it does nothing. */
+/**
+ * Asked for with a member that does not vote, or of one that does not lead, it does nothing; nor if it
+ * is under way already, or whoever asks often enough would keep the leader from ever leading on.
+ */
 export function transfer(state: RaftState, out: Output, to: ReplicaId): void {
   const { role, config } = state;
-  if (role.kind !== "leader" || to === config.replica) return;
+  if (role.kind !== "leader" || to === config.replica || role.transfer?.to === to) return;
   if (!state.configurations.inUse.configuration.voters.includes(to)) return;
   role.transfer = { to, elapsedTicks: 0 };
   handOver(state, role, out);

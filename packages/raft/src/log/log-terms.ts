@@ -42,8 +42,8 @@ export class LogTerms {
   }
 
   get last(): LogPoint {
-    const index = this.#base.index + this.#sums.length;
-    return { index, raftTerm: this.#runs.at(-1)?.raftTerm ?? this.#base.raftTerm };
+    const raftTerm = this.#runs.at(-1)?.raftTerm ?? this.#base.raftTerm;
+    return { index: this.#lastIndex, raftTerm };
   }
 
   /** Adds an entry of `size` bytes behind the last one and returns its index. */
@@ -58,14 +58,14 @@ export class LogTerms {
   }
 
   raftTermAt(index: number): number {
-    assert(index >= this.#base.index && index <= this.last.index, "R6: an index is in the log");
+    assert(index >= this.#base.index && index <= this.#lastIndex, "R6: an index is in the log");
     const run = this.#runs.findLast((candidate) => candidate.firstIndex <= index);
     return run?.raftTerm ?? this.#base.raftTerm;
   }
 
   /** Whether the log is known to hold the entry of that index and raftTerm (section 5.3). */
   matches(index: number, raftTerm: number): boolean {
-    const isKnown = index >= this.#base.index && index <= this.last.index;
+    const isKnown = index >= this.#base.index && index <= this.#lastIndex;
     return isKnown && this.raftTermAt(index) === raftTerm;
   }
 
@@ -75,7 +75,7 @@ export class LogTerms {
    * conflicts (section 5.3, the optimization at its end). Undefined if it is gone from the log.
    */
   lastNotAfter(index: number, raftTerm: number): LogPoint | undefined {
-    const from = Math.min(index, this.last.index);
+    const from = Math.min(index, this.#lastIndex);
     let before = from + 1;
     for (const run of this.#runs.toReversed()) {
       if (run.firstIndex > from) continue;
@@ -93,7 +93,7 @@ export class LogTerms {
 
   /** How far entries from `from` on fit the limit; at least one is always taken. */
   throughWithin(from: number, limit: StretchLimit): number {
-    const end = Math.min(this.last.index, from + limit.entries - 1);
+    const end = Math.min(this.#lastIndex, from + limit.entries - 1);
     const sumMax = this.#sumAt(from - 1) + limit.bytes;
     let through = from;
     while (through < end && this.#sumAt(through + 1) <= sumMax) through += 1;
@@ -126,7 +126,7 @@ export class LogTerms {
     if (first !== undefined && first.firstIndex <= index) {
       runs[0] = { firstIndex: index + 1, raftTerm: first.raftTerm };
     }
-    this.#runs = index === this.last.index ? [] : runs;
+    this.#runs = index === this.#lastIndex ? [] : runs;
     this.#baseSum = this.#sumAt(index);
     this.#sums.splice(0, index - this.#base.index);
     this.#base = base;
@@ -138,6 +138,10 @@ export class LogTerms {
     this.#baseSum = 0;
     this.#sums.length = 0;
     this.#runs = [];
+  }
+
+  get #lastIndex(): number {
+    return this.#base.index + this.#sums.length;
   }
 
   #sumAt(index: number): number {
