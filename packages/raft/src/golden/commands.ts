@@ -27,8 +27,10 @@ export class Commands {
   #runOne(command: string): void {
     const [word = "", ...rest] = command.split(/\s+/);
     if (word === "quietly") {
+      const before = this.#theWorld.takeTrace();
       this.#runOne(rest.join(" "));
       this.#theWorld.takeTrace();
+      for (const line of before) this.#theWorld.say(line);
       return;
     }
     const options = new Map<string, string>();
@@ -175,7 +177,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   applied: (world, words) => {
     for (const member of membersOf(world, words)) {
-      world.say(`${member.replica}: ${member.applied.map(appliedText).join(", ")}`);
+      world.say(`${member.replica}: ${member.applied.map(appliedText).join(", ") || "nothing"}`);
     }
   },
 };

@@ -114,6 +114,7 @@ export class Member {
     }));
     const recovered = { hardState: this.#hardState, snapshot: info, entries };
     this.#state = createState(this.#config, prng, recovered);
+    this.#isStepping = true;
     this.#run(start(this.#state));
     this.#drain();
   }

@@ -118,7 +118,7 @@ export class World implements MemberWatcher {
 
   /** Puts copies of them behind all that is on its way. */
   duplicate(isMeant: (letter: Letter) => boolean): void {
-    this.#letters.push(...this.#letters.filter(isMeant));
+    this.#letters.push(...this.#letters.filter(isMeant).map((letter) => ({ ...letter })));
   }
 
   /** Delivers everything, and what follows from it, until nothing is on its way. */
