@@ -30,7 +30,7 @@ export interface SnapshotFlow {
   acknowledgedOffset: number;
 }
 
-export type Flow = { readonly kind: "probe"; isSent: boolean } | ReplicateFlow | SnapshotFlow;
+type Flow = { readonly kind: "probe"; isSent: boolean } | ReplicateFlow | SnapshotFlow;
 
 export interface Progress {
   /** Up to here its log is known to equal the leader's and to be durable. */

@@ -43,7 +43,7 @@ export interface RaftState {
   told: Told;
 }
 
-export interface Follower {
+interface Follower {
   readonly kind: "follower";
   readonly leader: ReplicaId | undefined;
 }
@@ -72,14 +72,14 @@ export interface Leadership {
 }
 
 /** Reads that are answered when both majorities have answered this round or a later one. */
-export interface OpenRound {
+interface OpenRound {
   readonly round: number;
   /** The commitIndex when it began. */
   readonly index: number;
   readonly reads: readonly number[];
 }
 
-export interface Transfer {
+interface Transfer {
   readonly to: ReplicaId;
   elapsedTicks: number;
 }
@@ -92,7 +92,7 @@ export interface IncomingSnapshot {
   nextOffset: number;
 }
 
-export interface Told {
+interface Told {
   readonly role: MemberRole;
   readonly configurationIndex: number;
   readonly isConfigurationCommitted: boolean;

@@ -3,6 +3,7 @@
 
 import type { CoreConfig } from "../core/config.ts";
 import type { ReplicaId } from "../ids.ts";
+import { NO_CONFIGURATION } from "../log/configuration.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { appliedText, logText, progressText, statusText } from "./trace.ts";
 import { World } from "./world.ts";
@@ -69,7 +70,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   cluster: () => {},
   add: (world, words) => {
     for (const replica of numbers(words)) {
-      world.add(replica, { voters: [], outgoing: [], learners: [] }).start();
+      world.add(replica, NO_CONFIGURATION).start();
     }
   },
   disk: (world, [who], options) => {

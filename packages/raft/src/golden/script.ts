@@ -4,7 +4,7 @@
  * they are expected to leave; a blank line ends a block. Comments (`#`) may stand before any block.
  */
 
-export interface Block {
+interface Block {
   /** Comment and blank lines before it, kept as they are. */
   readonly preface: readonly string[];
   readonly commands: readonly string[];

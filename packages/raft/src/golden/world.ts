@@ -10,7 +10,7 @@ import type { Effect } from "../core/effect.ts";
 import type { RaftEvent } from "../core/event.ts";
 import type { RaftMessage } from "../core/message.ts";
 import type { ReplicaId } from "../ids.ts";
-import type { Configuration } from "../log/configuration.ts";
+import { type Configuration, NO_CONFIGURATION } from "../log/configuration.ts";
 import { Member, type MemberWatcher } from "./member.ts";
 import { effectText, messageText } from "./trace.ts";
 
@@ -45,7 +45,7 @@ export class World implements MemberWatcher {
   /** Another disk under the same name, with nothing on it. */
   wipe(replica: ReplicaId): void {
     this.member(replica);
-    this.#put(replica, { voters: [], outgoing: [], learners: [] });
+    this.#put(replica, NO_CONFIGURATION);
   }
 
   member(replica: ReplicaId): Member {
