@@ -63,6 +63,8 @@ class DrainingSessionManager extends Http2SessionManager {
     ...args: Parameters<Http2SessionManager["request"]>
   ): ReturnType<Http2SessionManager["request"]> {
     const stream = await super.request(...args);
+    // Of a stream that connect-node has let go of, nobody else hears; and it must not end the process.
+    stream.on("error", () => {});
     stream.once("aborted", () => {
       // Ours: what a server sent before it reset a stream is still to be read.
       if (stream.rstCode === constants.NGHTTP2_CANCEL) stream.destroy();

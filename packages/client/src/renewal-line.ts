@@ -11,8 +11,8 @@ import type { CancelTimer, Clock, Prng } from "@conclave/base";
 
 export interface RenewalLineOwner {
   renewalDue(): void;
-  /** What is left of the shortest lease that hangs on this line, in milliseconds; the TTL without one. */
-  remainingMs(): number;
+  /** What is left of the partition's lease, in milliseconds; the TTL where none runs. */
+  remainingMs(partition: number): number;
   /** These have been without a confirmation for too long; `isMute`: nothing at all has been heard. */
   unserved(partitions: readonly number[], isMute: boolean): void;
 }
@@ -20,7 +20,7 @@ export interface RenewalLineOwner {
 /** After this many renewals of a partition in a row that no quorum confirmed. */
 const UNCONFIRMED_MAX = 2;
 /** Below this, patience would be an arithmetic of jitter. */
-const SHORTEST_PATIENCE_MS = 100;
+const SHORTEST_PATIENCE_MS = 250;
 const SHORTEST_HURRY_MS = 20;
 
 export class RenewalLine {
@@ -78,7 +78,8 @@ export class RenewalLine {
     this.#answered(partition);
     const times = (this.#unconfirmed.get(partition) ?? 0) + 1;
     this.#unconfirmed.set(partition, times);
-    const rangeMs = Math.max(SHORTEST_HURRY_MS, this.#boundMs(this.#ttlMs) / 32);
+    const leaseMs = this.#owner.remainingMs(partition);
+    const rangeMs = Math.max(SHORTEST_HURRY_MS, leaseMs / 32);
     this.#next(rangeMs + this.#prng.below(1 + Math.floor(rangeMs)));
     if (times % UNCONFIRMED_MAX === 0) this.#owner.unserved([partition], false);
   }
@@ -112,30 +113,31 @@ export class RenewalLine {
     this.#cancelAnswer?.();
     this.#cancelAnswer = undefined;
     if (this.#waiting.size === 0) return;
-    // The oldest was begun first and stands first.
-    const [sentMs = 0] = this.#waiting.values();
-    const elapsedMs = this.#clock.monotonicMs() - sentMs;
-    const patienceMs = Math.max(SHORTEST_PATIENCE_MS, this.#boundMs(this.#ttlMs * 0.75) / 3);
-    this.#cancelAnswer = this.#clock.setTimer(Math.max(1, patienceMs - elapsedMs), () =>
-      this.#judge(patienceMs),
-    );
+    const nowMs = this.#clock.monotonicMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [partition, sentMs] of this.#waiting) {
+      nextMs = Math.min(nextMs, sentMs + this.#patienceMs(partition) - nowMs);
+    }
+    this.#cancelAnswer = this.#clock.setTimer(Math.max(1, nextMs), () => this.#judge());
   }
 
-  #judge(patienceMs: number): void {
+  /** Each by its own lease: one that is nearly lost must not make the others run from a slow node. */
+  #patienceMs(partition: number): number {
+    const leaseMs = Math.min(this.#ttlMs * 0.75, this.#owner.remainingMs(partition));
+    return Math.max(SHORTEST_PATIENCE_MS, leaseMs / 3);
+  }
+
+  #judge(): void {
     this.#cancelAnswer = undefined;
     const nowMs = this.#clock.monotonicMs();
     const overdue: number[] = [];
     for (const [partition, sentMs] of this.#waiting) {
-      if (nowMs - sentMs < patienceMs - 1) continue;
+      if (nowMs - sentMs < this.#patienceMs(partition) - 1) continue;
       overdue.push(partition);
       this.#waiting.delete(partition);
     }
     this.#awaitAnswer();
     if (overdue.length > 0) this.#owner.unserved(overdue, !this.#hasHeard);
-  }
-
-  #boundMs(ms: number): number {
-    return Math.min(ms, this.#owner.remainingMs());
   }
 
   #next(delayMs: number): void {

@@ -221,7 +221,7 @@ export class Session implements AttachmentsOwner {
         this.#judge();
         channel.poke();
       },
-      remainingMs: () => this.#shortestMs(this.#partitionsOver(channel)),
+      remainingMs: (partition) => this.#shortestMs([partition]),
       unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
     });
     this.#lines.set(channel, line);
