@@ -61,10 +61,12 @@ test("a snapshot's configuration is the one in use at its index, before and afte
   expect(() => configurations.at(4)).toThrow(/R6/);
 });
 
-test("a member that votes and learns at once is a bug, and so is a change to nobody", () => {
+test("a member that votes twice, or votes and learns, is a bug, and so is a change to nobody", () => {
+  const twice = { voters: [1, 2, 1], outgoing: [], learners: [] };
   const both = { voters: [1], outgoing: [], learners: [1] };
   const nobody = { voters: [], outgoing: [1], learners: [] };
 
+  expect(() => new Configurations({ index: 0, configuration: twice })).toThrow(/R15/);
   expect(() => new Configurations({ index: 0, configuration: both })).toThrow(/R15/);
   expect(() => new Configurations({ index: 0, configuration: nobody })).toThrow(/R15/);
 });

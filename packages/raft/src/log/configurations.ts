@@ -59,6 +59,7 @@ export class Configurations {
 
 function assertSound(configuration: Configuration): void {
   const { voters, learners } = configuration;
+  assert(new Set(voters).size === voters.length, "R15: a voter counts once");
   const isApart = voters.every((voter) => !learners.includes(voter));
   assert(isApart, "R15: a member is a voter or a learner");
   assert(voters.length > 0 || !isJoint(configuration), "R15: a change leads to voters");
