@@ -23,12 +23,16 @@ export interface RunningProcess {
 /** Starts a program. What it says on stderr is shown when it ends by itself with a failure. */
 export function startProcess(program: string, args: readonly string[]): RunningProcess {
   const child = spawn(program, [...args], { stdio: ["pipe", "pipe", "pipe"] });
+  // Not even a question that fails may leave a server behind.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
   let complaints = "";
   child.stderr.on("data", (chunk) => {
     complaints = (complaints + String(chunk)).slice(-COMPLAINTS_MAX);
   });
   const exited = new Promise<void>((resolve) =>
     child.once("close", (code) => {
+      process.off("exit", kill);
       if (code !== null && code !== 0)
         console.error(`${program} exited with ${code}\n${complaints}`);
       resolve();

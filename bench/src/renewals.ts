@@ -17,16 +17,16 @@ export const renewals: Question = {
     const clients = await Promise.all(
       Array.from({ length: connections }, () => connect({ endpoints: conclave.urls })),
     );
-    let lost = 0;
+    const lost: string[] = [];
     for (const [i, client] of clients.entries()) {
-      await openSessions(client, i, sessionsEach, () => lost++);
+      await openSessions(client, i, sessionsEach, (reason) => lost.push(reason));
     }
     // Until every session has renewed a few times in its own rhythm.
     await delay(TTL_MS / 2);
     const before = conclave.pids().map((pid) => readingOf(pid));
     await delay(forMs);
     const after = conclave.pids().map((pid) => readingOf(pid));
-    const lostMeanwhile = lost;
+    const lostMeanwhile = [...lost];
     await Promise.all(clients.map((client) => client.close()));
     return [
       {
@@ -37,7 +37,10 @@ export const renewals: Question = {
           decimals((100_000 * ((after[i]?.cpu ?? Number.NaN) - reading.cpu)) / forMs),
           count((1_000 * ((after[i]?.written ?? Number.NaN) - reading.written)) / forMs),
         ]),
-        notes: [`Over ${forMs / 1_000} s. Leaderships lost meanwhile: ${lostMeanwhile}.`],
+        notes: [
+          `Over ${forMs / 1_000} s. Leaderships lost meanwhile: ${lostMeanwhile.length}.`,
+          ...new Set(lostMeanwhile),
+        ],
       },
     ];
   },
@@ -48,13 +51,14 @@ async function openSessions(
   client: Client,
   number: number,
   sessions: number,
-  onLoss: () => void,
+  onLoss: (reason: string) => void,
 ): Promise<void> {
   await Promise.all(
     Array.from({ length: sessions }, async (_, i) => {
       const election = client.election(`renewals-${number}-${i}`);
       const leadership = await election.campaign({ ttlMs: TTL_MS + i });
-      leadership.signal.addEventListener("abort", onLoss);
+      const { signal } = leadership;
+      signal.addEventListener("abort", () => onLoss(String(signal.reason)));
     }),
   );
 }
