@@ -88,7 +88,7 @@ test("data of another number of servers is refused by name, and left alone", asy
   ]);
   await eventually("it is ready", () => alone.stdout().includes("get demo"), alone.stderr);
   alone.kill("SIGINT");
-  expect(await alone.exited).toBe(0);
+  expect([await alone.exited, alone.stderr()]).toEqual([0, ""]);
 
   const three = scene.processes.conclave(["dev"]);
 

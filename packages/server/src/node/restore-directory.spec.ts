@@ -37,7 +37,7 @@ async function backupOf(names: readonly string[]): Promise<Uint8Array> {
       apply(state, { timeMs: 5, commands: [{ ...enter, id, takeover: false }] });
     }
   }
-  const barrier = (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 });
+  const barrier = (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1, index: 1 });
   const partitions = states.map((state, i) => ({
     partition: { number: i + 1, state, barrier },
     log: { hold: () => () => {} },

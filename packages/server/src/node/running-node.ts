@@ -26,7 +26,7 @@ import { registerPeers } from "./peer-service.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { registerReflection } from "./reflection-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
-import { drawSeed, systemClock } from "./system-clock.ts";
+import { drawSeed, stayAlive, systemClock } from "./system-clock.ts";
 import { registerWaitingServices } from "./waiting-services.ts";
 
 /** How long the last answers have to reach peers that do not close. */
@@ -175,8 +175,10 @@ export class RunningNode {
   }
 
   stop(graceMs: number): Promise<void> {
+    // Once the port is closed nothing else may do so, and the process would end half stopped.
+    const release = stayAlive();
     this.#stopping ??= this.#stop(graceMs);
-    return this.#stopping;
+    return this.#stopping.finally(release);
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { drawSessionId, systemClock } from "./system-clock.ts";
+import { drawSessionId, stayAlive, systemClock } from "./system-clock.ts";
 
 const fired = (delayMs: number): Promise<number> => {
   const beganMs = systemClock.monotonicMs();
@@ -50,6 +50,20 @@ test("a cancelled timer never fires, and cancelling twice is harmless", async ()
   cancel();
   await fired(20);
   expect(isFired).toBe(false);
+});
+
+test("the clock's timers let a process end, until it is asked to stay alive", () => {
+  // Node lists what keeps a process alive.
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const cancel = systemClock.setTimer(1_000, () => {});
+  expect(timers()).toBe(before);
+  const release = stayAlive();
+  expect(timers()).toBe(before + 1);
+  release();
+  expect(timers()).toBe(before);
+  cancel();
 });
 
 test("session ids are 64 bits wide, never 0 and never the same", () => {

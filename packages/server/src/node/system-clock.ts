@@ -37,6 +37,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps the process alive until the returned function is called, where only timers are waited for. */
+export function stayAlive(): () => void {
+  const timer = setInterval(() => {}, TIMER_MS_MAX);
+  return () => clearInterval(timer);
+}
+
 /** A session id that the server draws: 64 bits of the platform's CSPRNG, never 0. */
 export function drawSessionId(): bigint {
   for (;;) {
