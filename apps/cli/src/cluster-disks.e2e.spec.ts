@@ -97,6 +97,7 @@ test("records that rot on two of three nodes are refused loudly, and nothing is 
   await workload.abandon();
 });
 
+// Small disks need a mount namespace of our own, which not every system lets us have.
 test.skipIf(!canMount())(
   "a disk that is full, of a follower and then of a leader, costs no promise",
   async () => {

@@ -19,6 +19,7 @@ const FAULT_MS = 2_000;
 /** A node that answers nobody is found by renewals only, and these are rarer the longer the TTL is. */
 const TTL_MS = 6_000;
 
+// Links give each node a loopback address of its own, which only Linux has without set-up.
 const onLinux = test.skipIf(process.platform !== "linux");
 
 onLinux("elections go on over links with 200 ms of delay and 5 % loss", async () => {

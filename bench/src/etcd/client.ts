@@ -6,7 +6,7 @@ import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import { loadSync, type MethodDefinition, type ServiceDefinition } from "@grpc/proto-loader";
 
 /** Proof of office, as etcd gives it and wants it back. */
-export type LeaderKey = { readonly [field: string]: unknown };
+type LeaderKey = { readonly [field: string]: unknown };
 
 export interface EtcdLease {
   readonly id: string;

@@ -13,7 +13,7 @@ import type { AttachHello, AttachRequest, AttachResponse, AttachWelcome } from "
 import { type Addresses, Channel, type ChannelContext, type ChannelOwner } from "./channel.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { ElectionError } from "./error.ts";
-import { NodeAddress } from "./node-address.ts";
+import { MemberAddress } from "./member-address.ts";
 import type { Topology } from "./topology.ts";
 
 export interface AttachmentsContext extends ChannelContext {
@@ -166,7 +166,7 @@ export class Attachments implements ChannelOwner {
     const context = this.#context;
     const admit: ChannelContext["admit"] = (welcome, url) =>
       context.admit(welcome, url) ?? this.#refuseOther(node, welcome, url);
-    const addresses: Addresses = new NodeAddress(
+    const addresses: Addresses = new MemberAddress(
       () => (this.#isWanted(node) ? context.topology.urlsOf(node) : []),
       context.runtime.prng,
     );

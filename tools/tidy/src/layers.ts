@@ -136,6 +136,8 @@ const ZONES: readonly Zone[] = [
   ),
 
   zone("daemon", /^apps\/server\//, ["base", ...SERVER], ["pino", "zod"], "node"),
+  // What end-to-end specs share; neither built nor published.
+  zone("cli/e2e", /^apps\/cli\/src\/e2e\//, [...EVERYTHING, "cli"], ["vitest"], "node"),
   zone(
     "cli",
     /^apps\/cli\//,
@@ -175,7 +177,7 @@ export const SPEC_RIGHTS: readonly SpecRights[] = [
   },
   {
     files: /^apps\//,
-    zones: EVERYTHING,
+    zones: [...EVERYTHING, "cli/e2e"],
     packages: [PROTOBUF, CONNECT, "@connectrpc/connect-node", ...FOREIGN_CLIENTS],
   },
 ];

@@ -3,7 +3,7 @@
 
 import { eventually } from "./processes.ts";
 
-export interface PartitionStatus {
+interface PartitionStatus {
   readonly partition: number;
   /** 0: the node that was asked knows none. */
   readonly leader: number;
@@ -16,7 +16,7 @@ export interface PartitionStatus {
   readonly stateHash: bigint;
 }
 
-export interface MemberStatus {
+interface MemberStatus {
   readonly node: number;
   readonly incarnation: number;
 }

@@ -8,6 +8,7 @@ import { freePorts } from "./free-ports.ts";
 import { createLinks, type Links } from "./links.ts";
 import { eventually } from "./processes.ts";
 
+// Links give each node a loopback address of its own, which only Linux has without set-up.
 const onLinux = test.skipIf(process.platform !== "linux");
 
 let links: Links;

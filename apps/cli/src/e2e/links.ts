@@ -11,7 +11,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** What becomes of the bytes that one node sends to another. */
-export interface Treatment {
+interface Treatment {
   /** They disappear, without an end or a reset: what a firewall that drops does. */
   readonly isSilent?: boolean;
   /** They arrive this much later, in order. */

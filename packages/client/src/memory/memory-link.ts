@@ -35,10 +35,7 @@ export function createMemoryLink(
   let isCut = false;
 
   const end = (path: Path, cause: string): void => {
-    if (!paths.delete(path)) return;
-    path.isOpen = false;
-    path.toServer.end();
-    defer(() => path.listener.end(new Error(cause)));
+    if (paths.delete(path)) lose(path, cause, defer);
   };
 
   return {
@@ -96,6 +93,12 @@ export function createMemoryLink(
       }
     },
   };
+}
+
+function lose(path: Path, cause: string, defer: (run: () => void) => void): void {
+  path.isOpen = false;
+  path.toServer.end();
+  defer(() => path.listener.end(new Error(cause)));
 }
 
 function refused(listener: AttachmentListener, defer: (run: () => void) => void): Attachment {

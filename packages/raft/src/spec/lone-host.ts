@@ -8,7 +8,7 @@ import type { HostLimits } from "../host/limits.ts";
 import { createHost, type Host } from "../host.ts";
 import type { MemoryDisk } from "../memory/index.ts";
 
-export interface Member {
+interface Member {
   readonly group: Group;
   readonly log: string[];
   readonly roles: Role[];

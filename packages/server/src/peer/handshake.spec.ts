@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ExchangeRequest, type ExchangeResponse, RefusalReason } from "@conclave/api/peer";
+import {
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type Lane,
+  RefusalReason,
+} from "@conclave/api/peer";
 import type { GroupMessage } from "@conclave/raft";
 import { describe, expect, test } from "vitest";
 import { helloOf } from "./greeting.ts";
@@ -62,7 +67,7 @@ describe("a stream is refused", () => {
       emptyRequest({ ...hello, fromIncarnation: 7 }),
     ],
     ["that begins without a greeting", MALFORMED, emptyRequest()],
-    ["for no known purpose", MALFORMED, emptyRequest({ ...hello, lane: 9 })],
+    ["for no known purpose", MALFORMED, emptyRequest({ ...hello, lane: 9 as Lane })],
     ["of a node without an address", MALFORMED, emptyRequest({ ...hello, fromAddress: "" })],
   ])("%s", async (_, reason, frame) => {
     const world = createMeshWorld();

@@ -34,7 +34,7 @@ const partition = (number: number, state: PartitionState) => ({
   partition: {
     number,
     state,
-    barrier: (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1 }),
+    barrier: (member: RoundMember) => member.settle({ kind: "passed", raftTerm: 1, index: 1 }),
   },
   log: { hold: () => () => {} },
 });

@@ -193,7 +193,7 @@ test("schedule B: opening again is no lease while the session's own end follows 
     .partition(1)
     .register(
       { kind: "open-session", sessionId: S, ttlMs: TTL_MS, graceMs: 0, labels },
-      { commands: [], giveUpAtMs, mayUseReserve: false, settle: () => {} },
+      { commands: [], giveUpAtMs, mayUseReserve: false },
       undefined,
       (_, isLeased) => answers.push(isLeased),
     );

@@ -10,7 +10,7 @@ import type { Addresses } from "./channel.ts";
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 
-export class NodeAddress implements Addresses {
+export class MemberAddress implements Addresses {
   readonly #urls: () => readonly string[];
   readonly #prng: Prng;
   #tries = 0;
