@@ -41,6 +41,30 @@ test("schedule E: a renewal that was overtaken on its way does not bring its att
   expect(isOpen(world)).toBe(true);
 });
 
+test("schedule E: a registration that was overtaken on its way does not bring its attachment back", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  renew(world, 1n, { attachment: 2 });
+  await settled();
+  await open(world, { graceMs: 500, attachment: 1 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(2_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
+test("schedule E: a session that has registered through another attachment outlives the end of the first", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 500, attachment: 1 });
+  await open(world, { graceMs: 500, attachment: 2 });
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(2_000);
+
+  expect(isOpen(world)).toBe(true);
+});
+
 test("schedule E: a new leader knows no attachment and waits for the TTL", async () => {
   const world = createMemoryNode();
   await open(world, { graceMs: 500, attachment: 1 });
@@ -89,7 +113,7 @@ test("a renewal of an attachment that has ended meanwhile does not undo the grac
   world.log(1).resumeConfirms();
   await world.advance(600);
 
-  expect(renewal.lease).toBeUndefined();
+  expect(renewal.lease).toEqual({ kind: "unconfirmed" });
   expect(isOpen(world)).toBe(false);
 });
 
@@ -105,6 +129,6 @@ test("the end of an attachment leaves a renewal that came beside it, by a unary 
   await world.advance(600);
 
   expect(unary.lease).toMatchObject({ kind: "confirmed" });
-  expect(attached.lease).toBeUndefined();
+  expect(attached.lease).toEqual({ kind: "unconfirmed" });
   expect(isOpen(world)).toBe(true);
 });

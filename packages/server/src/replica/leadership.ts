@@ -149,7 +149,7 @@ export class Leadership {
           settle(outcome, false);
           return;
         }
-        const isLeased = this.#lease(sessionId, attachment, arrivedMs);
+        const isLeased = this.#lease(sessionId, attachment, arrivedMs, reply.already);
         // One that was opened just now has no end in the log, whoever leads by now.
         settle(outcome, isLeased || !reply.already);
       },
@@ -171,12 +171,20 @@ export class Leadership {
   }
 
   /** Counts a registration as a renewal that came through the attachment, unless an end stands. */
-  #lease(sessionId: SessionId, attachment: AttachmentId | undefined, arrivedMs: number): boolean {
+  #lease(
+    sessionId: SessionId,
+    attachment: AttachmentId | undefined,
+    arrivedMs: number,
+    wasOpen: boolean,
+  ): boolean {
     const record = this.#deadlines.get(sessionId);
     if (record === undefined || record.endings > 0) return false;
     this.#deadlines.renew(record, arrivedMs);
     record.cause = "expired";
-    record.attachment = attachment;
+    if (!wasOpen) record.attachment = attachment;
+    // It has no number, so it may have been overtaken by renewals through the attachment that the
+    // session has gone to. The next renewal tells; until then no end of either starts the grace.
+    else if (record.attachment !== attachment) record.attachment = undefined;
     return true;
   }
 
