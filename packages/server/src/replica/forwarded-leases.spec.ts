@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { createMemoryCluster, type MemoryCluster } from "./memory-cluster.ts";
 import { settled } from "./memory-node.ts";
 import { isOpen, open, renew, S, TTL_MS } from "./memory-session.ts";
+import type { LeaseOutcome } from "./renewals.ts";
 
 const KEY = { kind: "election", namespace: "default", name: "e" } as const;
 
@@ -178,6 +179,32 @@ test("schedule E: a new leader knows of no attachment, so a report that reaches 
   await cluster.advance(5_000);
 
   expect(isOpen(cluster.at(1))).toBe(true);
+});
+
+test("the end of one session's connection keeps no other session waiting that renewed with it", async () => {
+  const cluster = await createMemoryCluster();
+  const attachment = cluster.at(2).node.nextAttachmentId();
+  await open(cluster.at(2), { attachment });
+  const other = { sessionId: S + 1n, number: 1n, attachment: undefined };
+  let told: LeaseOutcome | undefined;
+  cluster.group(1).stallConfirms();
+  renew(cluster.at(2), 1n, { attachment });
+  cluster
+    .at(2)
+    .node.partition(1)
+    .renew({
+      ...other,
+      settle: (lease) => {
+        told = lease;
+      },
+    });
+  await settled();
+
+  cluster.at(1).node.partition(1).leadership.disconnect(S, attachment);
+  cluster.group(1).resumeConfirms();
+  await settled();
+
+  expect(told).toEqual({ kind: "not-registered" });
 });
 
 test("the end of a connection forgets the renewals that have not been sent on yet", async () => {

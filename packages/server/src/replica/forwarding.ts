@@ -92,7 +92,9 @@ export class Forwarding {
   }
 
   disconnect(sessionId: SessionId, attachment: AttachmentId): void {
+    const gone = this.#renewals.filter((renewal) => renewal.attachment === attachment);
     this.#renewals = this.#renewals.filter((renewal) => renewal.attachment !== attachment);
+    for (const { settle: tell } of gone) tell({ kind: "unconfirmed" });
     this.#disconnects.push({ sessionId, attachment });
     this.#schedule();
   }
@@ -113,10 +115,10 @@ export class Forwarding {
   /** To be called when the replica has applied more. */
   appliedMoved(): void {
     if (this.#behind.length === 0) return;
-    const waiting = this.#behind;
-    this.#behind = waiting.filter((behind) => !behind.isLevel());
-    if (this.#behind.length === waiting.length) return;
-    for (const behind of waiting) if (!this.#behind.includes(behind)) behind.deliver();
+    const level = this.#behind.filter((behind) => behind.isLevel());
+    if (level.length === 0) return;
+    this.#behind = this.#behind.filter((behind) => !behind.isLevel());
+    for (const behind of level) behind.deliver();
   }
 
   roleChanged(): void {

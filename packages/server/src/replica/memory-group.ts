@@ -31,6 +31,7 @@ export class MemoryGroup {
   #raftTerm = 0;
   #isStalled = false;
   #proposed: Proposed[] = [];
+  #stalledConfirms: (() => void)[] | undefined;
   /** How many rounds were asked for. */
   confirmCount = 0;
 
@@ -129,9 +130,23 @@ export class MemoryGroup {
     });
   }
 
-  confirm(raftTerm: number): ConfirmOutcome {
+  /** Answers no round until `resumeConfirms`. */
+  stallConfirms(): void {
+    this.#stalledConfirms = [];
+  }
+
+  resumeConfirms(): void {
+    const stalled = this.#stalledConfirms ?? [];
+    this.#stalledConfirms = undefined;
+    for (const go of stalled) go();
+  }
+
+  confirm(raftTerm: number): Promise<ConfirmOutcome> {
     this.confirmCount++;
-    return { kind: "confirmed", index: this.#lastIndex, raftTerm };
+    const confirmed = { kind: "confirmed", index: this.#lastIndex, raftTerm } as const;
+    const stalled = this.#stalledConfirms;
+    if (stalled === undefined) return Promise.resolve(confirmed);
+    return new Promise((resolve) => stalled.push(() => resolve(confirmed)));
   }
 
   #commit(): void {
@@ -202,7 +217,7 @@ class MemoryMember implements ReplicatedLog {
     const { kind, raftTerm } = this.#role;
     const refused = { kind: "not-confirmed", reason: "not-leader" } as const;
     if (kind !== "leader") return Promise.resolve(refused);
-    if (!this.isCut) return Promise.resolve(this.#group.confirm(raftTerm));
+    if (!this.isCut) return this.#group.confirm(raftTerm);
     return new Promise((resolve) => this.#inVain.push(() => resolve(refused)));
   }
 

@@ -94,12 +94,15 @@ export class Renewals {
     pending.askers.push(renewal);
   }
 
-  /** Forgets what came through an attachment that is gone: its answers have nowhere to go. */
+  /** Takes back what came through an attachment that is gone, so that it confirms nothing any more. */
   forget(sessionId: SessionId, attachment: AttachmentId): void {
     for (const batch of [this.#gathering, ...this.#underWay]) {
       const pending = batch?.pending.get(sessionId);
       if (pending === undefined) continue;
+      const gone = pending.askers.filter((asker) => asker.attachment === attachment);
       pending.askers = pending.askers.filter((asker) => asker.attachment !== attachment);
+      // Another node waits for it, and answers the others that came with it only then.
+      for (const { settle } of gone) settle({ kind: "unconfirmed" });
       if (pending.askers.length > 0) continue;
       batch?.pending.delete(sessionId);
       release(pending);
