@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createPrng } from "@conclave/base";
 import { expect, test } from "vitest";
 import {
   ConfirmRounds,
@@ -18,6 +19,7 @@ function createLaggingLog() {
     appliedIndex: () => log.appliedIndex,
     confirm: () => new Promise<ConfirmOutcome>((resolve) => answers.push(resolve)),
     monotonicMs: () => 0,
+    prng: createPrng(1n),
     ended: () => {},
   };
   return { log, source, answers };

@@ -7,7 +7,9 @@
  * has its rounds made by the leader, for reads only.
  */
 
+import type { Prng } from "@conclave/base";
 import type { ConfirmOutcome, LogRole } from "./replicated-log.ts";
+import { RetryPace } from "./retry-pace.ts";
 
 /** Where rounds come from: the log where this node leads, else the node that does. */
 export interface RoundSource {
@@ -15,6 +17,7 @@ export interface RoundSource {
   readonly appliedIndex: () => number;
   readonly confirm: () => Promise<ConfirmOutcome>;
   readonly monotonicMs: () => number;
+  readonly prng: Pick<Prng, "below">;
   /** A round of this node's own leadership has ended. */
   readonly ended: (tookMs: number, hasPassed: boolean) => void;
 }
@@ -42,6 +45,7 @@ export interface RoundMember {
 
 interface Round {
   members: RoundMember[];
+  readonly asked: number;
   /** Set once the quorum has answered: passes when this index is applied. */
   confirmed?: { readonly index: number; readonly raftTerm: number };
 }
@@ -51,9 +55,11 @@ export class ConfirmRounds {
   #waiting: RoundMember[] = [];
   #underWay: Round | undefined;
   #isScheduled = false;
+  readonly #pace: RetryPace;
 
   constructor(source: RoundSource) {
     this.#source = source;
+    this.#pace = new RetryPace(source.prng);
   }
 
   join(member: RoundMember): void {
@@ -77,6 +83,7 @@ export class ConfirmRounds {
   }
 
   roleChanged(): void {
+    this.#pace.another();
     this.#schedule();
   }
 
@@ -96,12 +103,18 @@ export class ConfirmRounds {
   /** The round begins at the end of the turn, so that all that arrive in one turn share it. */
   #schedule(): void {
     if (this.#isScheduled || this.#underWay !== undefined || this.#waiting.length === 0) return;
-    if (!this.#hasLeader) return;
+    if (!this.#hasLeader || !this.#isTime) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
       if (this.#underWay === undefined && this.#hasLeader) this.#begin();
     });
+  }
+
+  /** Another node that has just said that it does not lead is not asked again at once. */
+  get #isTime(): boolean {
+    const { role, monotonicMs } = this.#source;
+    return role().kind === "leader" || this.#pace.isDue(monotonicMs());
   }
 
   get #hasLeader(): boolean {
@@ -113,7 +126,7 @@ export class ConfirmRounds {
     const isOwn = this.#source.role().kind === "leader";
     const joined = this.#waiting;
     const members = isOwn ? joined : joined.filter((member) => member.waitsForLeader);
-    const round: Round = { members };
+    const round: Round = { members, asked: this.#pace.asked };
     this.#waiting = [];
     if (members.length > 0) this.#underWay = round;
     if (members.length < joined.length) {
@@ -132,11 +145,13 @@ export class ConfirmRounds {
 
   #concluded(round: Round, outcome: ConfirmOutcome): void {
     if (outcome.kind === "confirmed") {
+      this.#pace.wentWell();
       round.confirmed = { index: outcome.index, raftTerm: outcome.raftTerm };
       this.appliedMoved();
       return;
     }
     this.#underWay = undefined;
+    this.#pace.failed(round.asked, this.#source.monotonicMs());
     const reason = outcome.reason === "not-leader" ? "no-leader" : outcome.reason;
     for (const member of round.members) {
       // Put back without being scheduled: the role or the next sweep says when to try again.

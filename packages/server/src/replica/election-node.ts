@@ -159,6 +159,7 @@ class OpenElectionNode implements ElectionNode {
         new PartitionReplica({
           ...shared,
           number: i + 1,
+          prng: prng.child(`partition ${i + 1}`),
           leaderChanged: () => {
             this.#hasTopologyChanged = true;
           },

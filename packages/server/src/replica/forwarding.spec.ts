@@ -119,6 +119,23 @@ test("a request that never got there is tried again, at whichever node leads by 
   expect(cluster.group(1).entries).toHaveLength(1);
 });
 
+test("a leader that cannot be reached is asked again now and then, and not by every tick", async () => {
+  const cluster = await createMemoryCluster();
+  cluster.peers.fault(2, 1, "cut");
+
+  const sent = submit(cluster, 2, [opening, enter("a", 1)]);
+  const answered = read(cluster, 2);
+  await cluster.advance(4_000);
+
+  // Two kinds of requests: after 24, 48, 96, 192, 384 ms at most, then every 250 to 500.
+  expect(cluster.peers.calls.length).toBeGreaterThan(2 * 8);
+  expect(cluster.peers.calls.length).toBeLessThan(2 * 24);
+  cluster.peers.fault(2, 1, undefined);
+  await cluster.advance(600);
+  expect(sent.outcome?.kind).toBe("replied");
+  expect(answered.view).toMatchObject({ key: KEY });
+});
+
 test("a command whose answer was lost is unknown, and under its own number never executed twice", async () => {
   const cluster = await createMemoryCluster();
   submit(cluster, 2, [opening]);
@@ -229,6 +246,20 @@ test("a command that is cancelled while there is no leader is never applied", as
 
   caller.abort();
   await cluster.advance(100);
+  cluster.group(1).lead(1);
+  await cluster.advance(100);
+
+  expect(cluster.group(1).entries).toEqual([]);
+});
+
+test("a command that is cancelled just before a leader comes is never applied", async () => {
+  const cluster = await createMemoryCluster();
+  cluster.group(1).loseLeader();
+  const caller = new AbortController();
+  submit(cluster, 2, [opening], { signal: caller.signal });
+  await settled();
+
+  caller.abort();
   cluster.group(1).lead(1);
   await cluster.advance(100);
 

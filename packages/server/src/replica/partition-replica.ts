@@ -7,7 +7,7 @@
  * and in the parts that it puts together.
  */
 
-import type { Clock, LoopWatch } from "@conclave/base";
+import type { Clock, LoopWatch, Prng } from "@conclave/base";
 import {
   apply,
   type Change,
@@ -32,7 +32,8 @@ import {
   unchangedSince,
   viewOf,
 } from "@conclave/fsm";
-import { Candidacies, type CandidacyListener } from "./candidacies.ts";
+import { Attachments } from "./attachments.ts";
+import type { CandidacyListener } from "./candidacies.ts";
 import { ConfirmRounds, type RoundMember } from "./confirm-rounds.ts";
 import { Contact } from "./contact.ts";
 import type { AttachmentId } from "./deadlines.ts";
@@ -61,6 +62,8 @@ export interface PartitionOptions {
   readonly partitionCount: number;
   readonly clock: Clock;
   readonly loop: LoopWatch;
+  /** The partition's own. */
+  readonly prng: Prng;
   readonly calls: ForwardCalls;
   readonly logTimeMs: () => number;
   readonly observer: NodeObserver | undefined;
@@ -87,19 +90,16 @@ export class PartitionReplica implements WatchedPartition {
   readonly #forwarding: Forwarding;
   readonly #submissions: Submissions;
   readonly #contact: Contact;
-  readonly #candidacies: Candidacies;
+  readonly #attachments: Attachments;
   #state: PartitionState = createPartition();
   #history: History = createHistory({ floor: 0n });
   /** Of the last entry that went into the state: the log counts it when we have said that it did. */
   #lastIndex = 0;
-  #isCaughtUp = false;
-  #isCatchingUp = false;
   #hasFailed = false;
-  #attaching: (() => void)[] = [];
 
   constructor(options: PartitionOptions) {
     this.#options = options;
-    const { number, clock, loop, calls, logTimeMs } = options;
+    const { number, clock, loop, prng, calls, logTimeMs } = options;
     this.number = number;
     const log = options.openLog(number, this.#listener());
     this.#log = log;
@@ -111,6 +111,7 @@ export class PartitionReplica implements WatchedPartition {
       appliedIndex,
       confirm: () => (log.role.kind === "leader" ? log.confirm() : this.#forwarding.confirm()),
       monotonicMs,
+      prng: prng.child("rounds"),
       ended: (tookMs, hasPassed) => options.observer?.roundEnded(tookMs, hasPassed),
     });
     const state = (): PartitionState => this.#state;
@@ -128,10 +129,17 @@ export class PartitionReplica implements WatchedPartition {
       role,
       own: this.leadership,
       forwarding: this.#forwarding,
+      monotonicMs,
+      prng: prng.child("submissions"),
       settled: (outcome) => options.observer?.submitted(outcome),
     });
     this.#contact = new Contact(this.#rounds, () => this.#contactChanged());
-    this.#candidacies = new Candidacies(number);
+    this.#attachments = new Attachments({
+      partition: number,
+      rounds,
+      openSession: (id) => this.#openSessionOf(id),
+      revision: () => this.#state.revision,
+    });
   }
 
   get role(): LogRole {
@@ -147,7 +155,7 @@ export class PartitionReplica implements WatchedPartition {
   }
 
   get isCaughtUp(): boolean {
-    return this.#isCaughtUp;
+    return this.#attachments.isCaughtUp;
   }
 
   get hasContact(): boolean {
@@ -249,19 +257,7 @@ export class PartitionReplica implements WatchedPartition {
 
   /** Follows a session's own candidacies; begins once this replica is level with its leader. */
   attach(sessionId: SessionId, listener: CandidacyListener): () => void {
-    let isDetached = false;
-    let detach: (() => void) | undefined;
-    const begin = (): void => {
-      if (isDetached) return;
-      const session = this.#openSessionOf(sessionId);
-      detach = this.#candidacies.attach(sessionId, listener, session, this.#state.revision);
-    };
-    if (this.#isCaughtUp) begin();
-    else this.#attaching.push(begin);
-    return () => {
-      isDetached = true;
-      detach?.();
-    };
+    return this.#attachments.attach(sessionId, listener);
   }
 
   /** To be called at every tick that was not late: patience ends, deadlines are judged. */
@@ -274,7 +270,7 @@ export class PartitionReplica implements WatchedPartition {
     this.#forwarding.sweep(nowMs);
     this.#submissions.sweep(nowMs);
     this.#contact.sweep(nowMs);
-    if (!this.#isCaughtUp) this.#catchUp();
+    this.#attachments.catchUp();
     if (!this.#hasFailed) this.leadership.judge();
   }
 
@@ -325,8 +321,8 @@ export class PartitionReplica implements WatchedPartition {
     recordChanges(this.#history, changes);
     const isWatched = !this.watchers.isEmpty;
     for (const change of changes) {
-      this.#candidacies.publish(change);
-      if (this.#isCaughtUp) this.#options.observer?.changed(change);
+      this.#attachments.publish(change);
+      if (this.isCaughtUp) this.#options.observer?.changed(change);
       if (isWatched) {
         this.watchers.forEachOf(change.key, (watch) => watch.changed(this, change));
       }
@@ -346,7 +342,7 @@ export class PartitionReplica implements WatchedPartition {
     this.#history = createHistory({ floor: restored.state.revision });
     this.leadership.restored();
     for (const watch of this.watchers.all()) watch.end("replaced");
-    this.#candidacies.replaced((id) => this.#openSessionOf(id), restored.state.revision);
+    this.#attachments.replaced();
     this.#options.membersChanged();
     this.#appliedMoved();
   }
@@ -363,7 +359,7 @@ export class PartitionReplica implements WatchedPartition {
     this.#submissions.roleChanged();
     this.#rounds.roleChanged();
     this.#contact.roleChanged(role, this.#options.clock.monotonicMs());
-    if (!this.#isCaughtUp) this.#catchUp();
+    this.#attachments.catchUp();
     this.#options.leaderChanged();
   }
 
@@ -374,21 +370,6 @@ export class PartitionReplica implements WatchedPartition {
   #openSessionOf(sessionId: SessionId): SessionView | undefined {
     const session = sessionOf(this.#state, sessionId);
     return session === "ended" ? undefined : session;
-  }
-
-  #catchUp(): void {
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    this.#rounds.join({
-      giveUpAtMs: Number.POSITIVE_INFINITY,
-      waitsForLeader: true,
-      settle: (outcome) => {
-        this.#isCatchingUp = false;
-        if (outcome.kind === "failed") return;
-        this.#isCaughtUp = true;
-        for (const begin of this.#attaching.splice(0)) begin();
-      },
-    });
   }
 
   #fail(detail: string): void {

@@ -148,7 +148,7 @@ test("what the log sends back because it does not lead is proposed again within 
   expect(sent.outcome).toBeUndefined();
 
   world.log(1).refuse(undefined);
-  await world.advance(40);
+  await world.advance(600);
 
   expect(sent.outcome?.kind).toBe("replied");
   expect(world.log(1).entries).toHaveLength(1);

@@ -3,15 +3,18 @@
  * The commands of this node's own clients for one partition, on their way to its leader: this node,
  * another one, or one that is yet to be elected.
  *
- * A command is given on again only when it is certain that it is in no log (semantics A3); without a
- * leader it waits for its whole patience.
+ * A command is given on again only when it is certain that it is in no log (semantics A3): at once
+ * when another node leads, and now and then to the same one. Without a leader it waits for its whole
+ * patience.
  */
 
+import type { Prng } from "@conclave/base";
 import type { AttachmentId } from "./deadlines.ts";
 import type { LedSettled } from "./leadership.ts";
 import type { SubmissionOutcome } from "./proposals.ts";
 import { type CommandBatch, estimateBytes, type LedOutcome } from "./proposals.ts";
 import type { LogRole } from "./replicated-log.ts";
+import { RetryPace } from "./retry-pace.ts";
 
 /** What takes commands to a leader: this node's own leadership, or the way to another node. */
 interface Route {
@@ -22,6 +25,8 @@ export interface SubmissionsOptions {
   readonly role: () => LogRole;
   readonly own: Route;
   readonly forwarding: Route;
+  readonly monotonicMs: () => number;
+  readonly prng: Pick<Prng, "below">;
   readonly settled: (outcome: SubmissionOutcome["kind"]) => void;
 }
 
@@ -40,6 +45,7 @@ interface Waiting {
 
 export class Submissions {
   readonly #options: SubmissionsOptions;
+  readonly #pace: RetryPace;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #underWayCount = 0;
@@ -47,6 +53,7 @@ export class Submissions {
 
   constructor(options: SubmissionsOptions) {
     this.#options = options;
+    this.#pace = new RetryPace(options.prng);
   }
 
   submit(submission: CommandBatch, attachment: AttachmentId | undefined, settle: Settled): void {
@@ -64,21 +71,15 @@ export class Submissions {
 
   /** Tries what waits again. */
   roleChanged(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    for (const item of waiting) this.#give(item);
+    this.#pace.another();
+    this.#retry(this.#options.monotonicMs());
   }
 
   /** Gives up what has waited for its whole patience, or for nobody any more; tries the rest again. */
   sweep(nowMs: number): void {
     if (this.#waiting.length === 0) return;
-    const isOverdue = ({ submission }: Waiting): boolean =>
-      submission.giveUpAtMs <= nowMs || submission.signal?.aborted === true;
-    const overdue = this.#waiting.filter(isOverdue);
-    this.#waiting = this.#waiting.filter((item) => !isOverdue(item));
-    for (const { settle } of overdue) settle({ kind: "not-applied", reason: "no-leader" }, false);
-    this.roleChanged();
+    if (this.#hasLeader && this.#pace.isDue(nowMs)) this.#retry(nowMs);
+    else for (const item of this.#take((each) => isOverdue(each, nowMs))) giveUp(item);
   }
 
   /** From now on everything new is refused; what is under way goes on. */
@@ -91,19 +92,45 @@ export class Submissions {
     return this.#waiting.length + this.#underWayCount === 0;
   }
 
-  #give(item: Waiting): void {
+  get #hasLeader(): boolean {
     const role = this.#options.role();
-    if (role.kind === "follower" && role.leader === undefined) {
+    return role.kind === "leader" || role.leader !== undefined;
+  }
+
+  #retry(nowMs: number): void {
+    for (const item of this.#take(() => true)) {
+      if (isOverdue(item, nowMs)) giveUp(item);
+      else this.#give(item);
+    }
+  }
+
+  /** What is taken waits no more. */
+  #take(isWanted: (item: Waiting) => boolean): readonly Waiting[] {
+    const taken = this.#waiting.filter(isWanted);
+    this.#waiting = this.#waiting.filter((item) => !isWanted(item));
+    for (const { bytes } of taken) this.#waitingBytes -= bytes;
+    return taken;
+  }
+
+  #give(item: Waiting): void {
+    if (!this.#hasLeader) {
       this.#wait(item);
       return;
     }
-    const route = role.kind === "leader" ? this.#options.own : this.#options.forwarding;
+    const { role, own, forwarding } = this.#options;
+    const route = role().kind === "leader" ? own : forwarding;
+    const { asked } = this.#pace;
     this.#underWayCount++;
     route.submit(item.submission, item.attachment, (outcome: LedOutcome, isLeased) => {
       this.#underWayCount--;
-      // Not at once: what it was refused for is still so. The role or the next sweep tries it again.
-      if (outcome.kind === "not-led") this.#wait(item);
-      else item.settle(outcome, isLeased);
+      if (outcome.kind === "not-led") {
+        // Not at once: what it was refused for is still so.
+        this.#pace.failed(asked, this.#options.monotonicMs());
+        this.#wait(item);
+      } else {
+        this.#pace.wentWell();
+        item.settle(outcome, isLeased);
+      }
     });
   }
 
@@ -115,4 +142,12 @@ export class Submissions {
     this.#waiting.push(item);
     this.#waitingBytes += item.bytes;
   }
+}
+
+function isOverdue({ submission }: Waiting, nowMs: number): boolean {
+  return submission.giveUpAtMs <= nowMs || submission.signal?.aborted === true;
+}
+
+function giveUp({ settle }: Waiting): void {
+  settle({ kind: "not-applied", reason: "no-leader" }, false);
 }
