@@ -3,7 +3,7 @@
  * Frames over HTTP/2 in Node: one connection per node of the cluster, one stream per attachment.
  */
 
-import { constants } from "node:http2";
+import { constants, type Http2Session } from "node:http2";
 import { type AttachRequest, SessionService } from "@conclave/api";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -59,10 +59,13 @@ function connectionTo(endpoint: string): NodeConnection {
  * have been read, connect-node reads no more, and until then the whole connection stays half closed.
  */
 class DrainingSessionManager extends Http2SessionManager {
+  readonly #sessions = new WeakSet<Http2Session>();
+
   override async request(
     ...args: Parameters<Http2SessionManager["request"]>
   ): ReturnType<Http2SessionManager["request"]> {
     const stream = await super.request(...args);
+    if (stream.session !== undefined) this.#ignoreLateAnswers(stream.session);
     // Of a stream that connect-node has let go of, nobody else hears; and it must not end the process.
     stream.on("error", () => {});
     stream.once("aborted", () => {
@@ -70,6 +73,19 @@ class DrainingSessionManager extends Http2SessionManager {
       if (stream.rstCode === constants.NGHTTP2_CANCEL) stream.destroy();
     });
     return stream;
+  }
+
+  /**
+   * An answer that begins after its stream was let go of is taken by Node for a stream that the server
+   * has opened. Nobody listens to that one, so the end of its connection would end the process.
+   */
+  #ignoreLateAnswers(session: Http2Session): void {
+    if (this.#sessions.has(session)) return;
+    this.#sessions.add(session);
+    session.on("stream", (late) => {
+      late.on("error", () => {});
+      late.close(constants.NGHTTP2_CANCEL);
+    });
   }
 }
 
