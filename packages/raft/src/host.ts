@@ -115,6 +115,8 @@ class RaftHost implements Host, GroupServices {
   #starting: Promise<StartOutcome> | undefined;
   #phase: "new" | "running" | "stopping" | "stopped" = "new";
   #isTurnDue = false;
+  #beats = 0;
+  #isHeartbeatDue = false;
   #writing: { readonly bytes: number; readonly startMs: number } | undefined;
   #written: Promise<void> = Promise.resolve();
   #snapshotting: Promise<void> = Promise.resolve();
@@ -277,6 +279,9 @@ class RaftHost implements Host, GroupServices {
 
   #beat(): void {
     for (const group of this.#groups.values()) group.beat();
+    // All groups' at the same beat, whichever of them each group counts for its own.
+    this.#isHeartbeatDue = ++this.#beats % HEARTBEAT_TICKS === 0;
+    if (this.#isHeartbeatDue) this.#scheduleTurn();
     const nowMs = this.clock.monotonicMs();
     const isStalled = this.#writing !== undefined && nowMs - this.#writing.startMs > STALLED_MS;
     if (!isStalled && this.#room?.isShort !== true) return;
@@ -293,7 +298,8 @@ class RaftHost implements Host, GroupServices {
     this.#awake = new Set();
     for (const member of awake) member.turn();
     // Before the write: followers make durable what this node is making durable (thesis 10.2.1).
-    this.#outbox.flush();
+    this.#outbox.flush(this.#isHeartbeatDue);
+    this.#isHeartbeatDue = false;
     if (this.#writing === undefined && !this.#queue.isEmpty && !this.room().isWaiting) {
       this.#cancelIdle();
       this.#written = this.#write();
