@@ -38,6 +38,21 @@ test("schedule J: a timer that fires late judges nothing until the loop has gone
   expect(ticks).toEqual([50]);
 });
 
+test("a loop that is behind at every tick judges all the same, by a time that runs slower", () => {
+  const { clock, manual, stall } = stallingClock();
+  const loop = new LoopWatch(clock);
+  const judgedAt: number[] = [];
+  loop.onTick(() => judgedAt.push(loop.loopNowMs()));
+  loop.start();
+
+  for (let i = 0; i < 4; i++) {
+    stall(60);
+    manual.advance(25);
+  }
+
+  expect(judgedAt).toEqual([50, 75, 100]);
+});
+
 test("a beat comes with every tick, and once only with one that is late", () => {
   const { clock, manual, stall } = stallingClock();
   const loop = new LoopWatch(clock);

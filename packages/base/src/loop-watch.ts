@@ -6,6 +6,8 @@
  * renewals waited in its socket buffers; a timer that wakes up late must not judge before they were
  * handled. So loop time does not run past the next expected tick, a late tick judges nothing, and
  * the time by which it was late is left out of loop time: every deadline moves by that much at once.
+ * Of ticks that are late one after the other only the first judges nothing: before each of the rest the
+ * loop has been round, and a node that is always behind must not keep dead sessions for ever.
  * Raft counts beats, which a stall swallows too, so no election begins because this process slept.
  *
  * One for each node; whoever composes the node starts and stops it. It reads no clock but its own.
@@ -26,6 +28,7 @@ export class LoopWatch {
   readonly #ticks = new Set<() => void>();
   #expectedMs: number;
   #latenessMs = 0;
+  #wasLate = false;
   #cancelTick: CancelTimer | undefined;
 
   constructor(clock: Clock) {
@@ -57,7 +60,7 @@ export class LoopWatch {
     return () => this.#beats.delete(beat);
   }
 
-  /** Calls `tick` at every tick that was not late: for judging. Returns what ends that. */
+  /** Calls `tick` at every tick but a first late one: for judging. Returns what ends that. */
   onTick(tick: () => void): () => void {
     this.#ticks.add(tick);
     return () => this.#ticks.delete(tick);
@@ -71,11 +74,13 @@ export class LoopWatch {
   #tick(): void {
     const lateMs = this.#clock.monotonicMs() - this.#expectedMs;
     const isLate = lateMs > TICK_MS;
+    const isStall = isLate && !this.#wasLate;
+    this.#wasLate = isLate;
     if (isLate) this.#latenessMs += lateMs;
     // The next tick comes after the loop has polled its sockets: what had arrived is handled first.
     this.#schedule();
     for (const beat of this.#beats) beat();
-    if (isLate) return;
+    if (isStall) return;
     for (const tick of this.#ticks) tick();
   }
 }
