@@ -20,14 +20,16 @@ import { PEER_FRAME_BYTES_MAX } from "./peer-service.ts";
 export function createPeerDialer(tls?: PeerTls): PeerDialer & PeerIntroducer {
   return {
     exchange: (address, requests, signal) => exchange(address, tls, requests, signal),
-    introduce: (address, timeoutMs) =>
+    introduce: (address, timeoutMs, signal) =>
       ask(address, tls, async (client) => {
-        const introduction = introductionOf(await client.introduce({}, { timeoutMs }));
+        const introduction = introductionOf(await client.introduce({}, { timeoutMs, signal }));
         return isMalformed(introduction) ? undefined : introduction;
       }),
-    join: (address, request, timeoutMs) =>
+    join: (address, request, timeoutMs, signal) =>
       ask(address, tls, async (client) => {
-        const outcome = joinOutcomeOf(await client.join(joinMessageOf(request), { timeoutMs }));
+        const outcome = joinOutcomeOf(
+          await client.join(joinMessageOf(request), { timeoutMs, signal }),
+        );
         return isMalformed(outcome) ? undefined : outcome;
       }),
   };

@@ -34,6 +34,9 @@ interface Tls {
   readonly dialer: PeerTls;
 }
 
+/** Nobody gives up. */
+const never = new AbortController().signal;
+
 let tls: Tls;
 const running: Node[] = [];
 
@@ -178,14 +181,16 @@ describe.each(["clear text", "TLS"])("two nodes over sockets, in %s", (kind) => 
     const { address } = one.member;
     const request = { ...introductionOf(4), address: "10.0.0.4:1" };
 
-    expect(await dialer.introduce(address, 30_000)).toEqual(introductionOf(1));
-    expect(await dialer.join(address, request, 30_000)).toMatchObject({ detail: "4 asked 1" });
+    expect(await dialer.introduce(address, 30_000, never)).toEqual(introductionOf(1));
+    expect(await dialer.join(address, request, 30_000, never)).toMatchObject({
+      detail: "4 asked 1",
+    });
     const foreign = { ...request, clusterId: "00" };
-    expect(await dialer.join(address, foreign, 30_000)).toMatchObject({
+    expect(await dialer.join(address, foreign, 30_000, never)).toMatchObject({
       reason: "foreign-cluster",
     });
     const later = { ...request, protocolVersion: 2 };
-    expect(await dialer.join(address, later, 30_000)).toMatchObject({
+    expect(await dialer.join(address, later, 30_000, never)).toMatchObject({
       reason: "protocol-version",
     });
   });
@@ -214,9 +219,9 @@ describe("a node whose peer", () => {
     introduceAll(one, two);
     const dialer = createPeerDialer();
 
-    expect(await dialer.introduce(two.member.address, 30_000)).toMatchObject({ node: 2 });
+    expect(await dialer.introduce(two.member.address, 30_000, never)).toMatchObject({ node: 2 });
     const request = { ...introductionOf(4), address: "10.0.0.4:1" };
-    expect(await dialer.join(two.member.address, request, 30_000)).toMatchObject({
+    expect(await dialer.join(two.member.address, request, 30_000, never)).toMatchObject({
       reason: "not-now",
     });
     await vi.waitFor(() => expect(two.mesh.peers()[0]?.isConnected).toBe(true), WAIT);
@@ -228,16 +233,34 @@ describe("a dialer", () => {
   test("takes nobody's word where nobody answers, or no node", async () => {
     const dialer = createPeerDialer();
 
-    expect(await dialer.introduce("127.0.0.1:1", 30_000)).toBeUndefined();
-    expect(await dialer.introduce("no address at all", 30_000)).toBeUndefined();
+    expect(await dialer.introduce("127.0.0.1:1", 30_000, never)).toBeUndefined();
+    expect(await dialer.introduce("no address at all", 30_000, never)).toBeUndefined();
+  });
+
+  test("that is stopped waits for nobody who says nothing", async () => {
+    const server = createServer((socket) => socket.on("error", () => {}).resume());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const dialer = createPeerDialer();
+    const over = new AbortController();
+    const request = { ...introductionOf(4), address: "10.0.0.4:1" };
+
+    const asked = [
+      dialer.introduce(address, 3_600_000, over.signal),
+      dialer.join(address, request, 3_600_000, over.signal),
+    ];
+    over.abort();
+
+    expect(await Promise.all(asked)).toEqual([undefined, undefined]);
+    server.close();
   });
 
   test("does not trust a certificate that nobody it trusts has signed", async () => {
     const one = await start(1, { tls });
 
-    expect(await createPeerDialer({}).introduce(one.member.address, 30_000)).toBeUndefined();
+    expect(await createPeerDialer({}).introduce(one.member.address, 30_000, never)).toBeUndefined();
     const careless = createPeerDialer({ rejectUnauthorized: false });
-    expect(await careless.introduce(one.member.address, 30_000)).toMatchObject({ node: 1 });
+    expect(await careless.introduce(one.member.address, 30_000, never)).toMatchObject({ node: 1 });
   });
 });
 

@@ -173,7 +173,7 @@ class Settling {
     signal: AbortSignal,
   ): Promise<Introduction | undefined> {
     while (!signal.aborted) {
-      for (const answer of await this.#ask(addresses)) {
+      for (const answer of await this.#ask(addresses, signal)) {
         if (answer.state === "formed") return answer;
       }
       await pause(signal);
@@ -186,7 +186,7 @@ class Settling {
     const addresses = others.map(({ address }) => address);
     const endMs = systemClock.monotonicMs() + HEAL_PATIENCE_MS;
     while (!signal.aborted && systemClock.monotonicMs() < endMs) {
-      const answers = await this.#ask(addresses);
+      const answers = await this.#ask(addresses, signal);
       const ours = answers.filter(({ clusterId }) => clusterId === identity.clusterId);
       if (isMajorityIntact(ours)) return true;
       await pause(signal);
@@ -194,8 +194,10 @@ class Settling {
     return false;
   }
 
-  async #ask(addresses: readonly string[]): Promise<readonly Introduction[]> {
-    const asked = addresses.map((address) => this.#introducer.introduce(address, ANSWER_MS));
+  async #ask(addresses: readonly string[], signal: AbortSignal): Promise<readonly Introduction[]> {
+    const asked = addresses.map((address) =>
+      this.#introducer.introduce(address, ANSWER_MS, signal),
+    );
     return (await Promise.all(asked)).filter((answer) => answer !== undefined);
   }
 }

@@ -47,10 +47,10 @@ export async function runFormationRounds(
 }
 
 async function askAll(options: FormationRoundsOptions): Promise<Map<number, Introduction>> {
-  const { self, introducer } = options;
+  const { self, introducer, signal } = options;
   const others = self.listed.filter(({ node }) => node !== self.node);
   const asked = others.map(async ({ node, address }) => {
-    return { node, answer: await introducer.introduce(address, ANSWER_MS) };
+    return { node, answer: await introducer.introduce(address, ANSWER_MS, signal) };
   });
   const answers = new Map<number, Introduction>();
   for (const { node, answer } of await Promise.all(asked)) {

@@ -31,13 +31,13 @@ const IN_USE_PATIENCE_MS = 30_000;
 
 /** Resolves with the last word of the cluster; undefined if it is done or aborted. */
 export async function runJoinRounds(options: JoinRoundsOptions): Promise<JoinOutcome | undefined> {
-  const { clock, signal, isDone, targets, log } = options;
+  const { clock, signal, isDone, targets, log, introducer, request } = options;
   const said = new Set<string>();
   const endMs = clock.monotonicMs() + IN_USE_PATIENCE_MS;
   const isOver = (): boolean => signal.aborted || isDone();
   while (!isOver()) {
     for (const address of targets()) {
-      const outcome = await options.introducer.join(address, options.request, ANSWER_MS);
+      const outcome = await introducer.join(address, request, ANSWER_MS, signal);
       if (isOver()) return undefined;
       const isLate = clock.monotonicMs() >= endMs;
       if (outcome !== undefined && isFinal(outcome, isLate)) return outcome;

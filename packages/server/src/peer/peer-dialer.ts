@@ -24,8 +24,20 @@ export interface PeerDialer {
   ): AsyncIterable<ExchangeResponse>;
 }
 
-/** Undefined where nobody answers in time, or not as a node would. */
+/**
+ * Undefined where nobody answers in time, or not as a node would, and at once when the signal is
+ * aborted: who stops does not wait for somebody who may never answer.
+ */
 export interface PeerIntroducer {
-  introduce(address: string, timeoutMs: number): Promise<Introduction | undefined>;
-  join(address: string, request: JoinRequest, timeoutMs: number): Promise<JoinOutcome | undefined>;
+  introduce(
+    address: string,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Introduction | undefined>;
+  join(
+    address: string,
+    request: JoinRequest,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<JoinOutcome | undefined>;
 }
