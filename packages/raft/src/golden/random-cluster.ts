@@ -9,6 +9,11 @@ import type { ReplicaId } from "../ids.ts";
 import { isJoint, membersOf } from "../log/configuration.ts";
 import { Member, type MemberWatcher } from "./member.ts";
 
+interface OpenRead {
+  readonly replica: ReplicaId;
+  readonly committed: number;
+}
+
 interface Letter {
   readonly from: ReplicaId;
   readonly to: ReplicaId;
@@ -51,8 +56,8 @@ export class RandomCluster implements MemberWatcher {
   readonly #committed = new Map<number, string>();
   #committedMax = 0;
   #number = 0;
-  /** Of each open read: what was committed when it began. */
-  readonly #reads = new Map<number, number>();
+  /** Of each open read: who was asked, and what was committed when it began. */
+  readonly #reads = new Map<number, OpenRead>();
 
   constructor(prng: Prng) {
     this.#prng = prng;
@@ -72,13 +77,13 @@ export class RandomCluster implements MemberWatcher {
 
   did(member: Member, effect: Effect): void {
     if (effect.kind === "confirmed") {
-      const before = this.#reads.get(effect.read);
-      assert(
-        before !== undefined && effect.index >= before,
-        "a read sees what was committed before",
-      );
-      this.#reads.delete(effect.read);
+      const open = this.#reads.get(effect.read);
+      assert(open !== undefined, "a read is answered once");
+      assert(effect.index >= open.committed, "a read sees what was committed before");
       this.counts.reads += 1;
+    }
+    if (effect.kind === "confirmed" || effect.kind === "not-confirmed") {
+      this.#reads.delete(effect.read);
     }
     if (effect.kind === "truncated") this.counts.truncations += 1;
     if (effect.kind === "change-begun") this.counts.changes += 1;
@@ -122,6 +127,7 @@ export class RandomCluster implements MemberWatcher {
     this.#propose(leader);
     for (let i = 0; i < 20; i++) this.#settle();
     assert(this.#committedMax > before, "a healed group commits");
+    assert(this.#reads.size === 0, "in a healed group every read has been answered");
     const { configuration, index } = leader.state.configurations.inUse;
     assert(!isJoint(configuration), "a healed group leaves a joint configuration");
     assert(index <= leader.state.commitIndex, "a healed group commits its configuration");
@@ -179,7 +185,7 @@ export class RandomCluster implements MemberWatcher {
     if (leader === undefined || !leader.isUp) return;
     if (this.#prng.chance(1, 3)) {
       this.#number += 1;
-      this.#reads.set(this.#number, this.#committedMax);
+      this.#reads.set(this.#number, { replica: leader.replica, committed: this.#committedMax });
       leader.step({ kind: "confirm", reads: [this.#number] });
       return;
     }
@@ -193,8 +199,14 @@ export class RandomCluster implements MemberWatcher {
   }
 
   #crashOrStart(member: Member): void {
-    if (member.isUp) member.crash(this.#prng.below(member.pendingWrites + 1));
-    else member.start();
+    if (!member.isUp) {
+      member.start();
+      return;
+    }
+    member.crash(this.#prng.below(member.pendingWrites + 1));
+    for (const [read, { replica }] of this.#reads) {
+      if (replica === member.replica) this.#reads.delete(read);
+    }
   }
 
   #cutOrHeal(): void {
