@@ -18,7 +18,7 @@ import type { LogRecord } from "./log-record.ts";
 import { createMark, type Mark } from "./mark.ts";
 import { readRecord } from "./record.ts";
 import { type Found, readDirectory } from "./recovery.ts";
-import { decodeLogRecord, logOf, type Segment, segmentName } from "./segment.ts";
+import { decodeLogRecord, logOf, segmentName } from "./segment.ts";
 import { type AppendOutcome, SegmentWriter } from "./segment-writer.ts";
 import {
   readPart,
@@ -314,12 +314,10 @@ export class LogStore {
     await this.#removeOldest();
   }
 
-  /** Groups whose entries keep the oldest of more than `segmentsMax` segments alive. */
+  /** Groups whose entries keep segments alive that are older than the newest `segmentsMax`. */
   groupsPinning(segmentsMax: number): readonly GroupId[] {
-    const oldest = this.#writer.oldestBeyond(segmentsMax);
-    if (oldest === undefined) return [];
-    return [...oldest.lastIndexOf]
-      .filter(([group, lastIndex]) => lastIndex > this.log(group).base.index)
+    return [...this.#writer.lastIndicesBefore(segmentsMax)]
+      .filter(([group, lastIndex]) => !this.#isPast(group, lastIndex))
       .map(([group]) => group);
   }
 
@@ -350,16 +348,13 @@ export class LogStore {
   #removeOldest(): Promise<void> {
     this.#removing = this.#removing.then(async () => {
       if (this.#isFailed) return;
-      await this.#writer.removeOldest((segment) => this.#isPast(segment));
+      await this.#writer.removeOldest((group, lastIndex) => this.#isPast(group, lastIndex));
       if (this.isShortOfSpace) await this.probeSpace();
     });
     return this.#removing;
   }
 
-  #isPast(segment: Segment): boolean {
-    for (const [group, lastIndex] of segment.lastIndexOf) {
-      if (lastIndex > this.log(group).base.index) return false;
-    }
-    return true;
+  #isPast(group: GroupId, lastIndex: number): boolean {
+    return lastIndex <= this.log(group).base.index;
   }
 }

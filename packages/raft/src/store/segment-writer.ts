@@ -84,17 +84,18 @@ export class SegmentWriter {
     return segment;
   }
 
+  /** @param isStart all records go to one new segment, since they stand behind the end of the last one. */
   async append(
     records: readonly LogRecord[],
-    isNewSegment: boolean,
+    isStart: boolean,
     onSynced: OnSynced,
   ): Promise<AppendOutcome> {
     let from = 0;
-    let mustBegin = isNewSegment || this.#isDistrusted;
+    let mustBegin = isStart || this.#isDistrusted;
     let hadFault = false;
     while (mustBegin || from < records.length) {
       const step: Step = mustBegin
-        ? await this.#begin(records, from)
+        ? await this.#begin(records, from, isStart)
         : await this.#extend(records, from);
       this.#isBeginning = false;
       if (step.kind === "synced") {
@@ -116,28 +117,48 @@ export class SegmentWriter {
     return { kind: "synced" };
   }
 
-  /** The oldest segment if there are more than so many. */
-  oldestBeyond(segmentsMax: number): Segment | undefined {
-    return this.#segments.length > segmentsMax ? this.#segments[0] : undefined;
+  /** Where each group's log ended in the segments that are older than the newest so many. */
+  lastIndicesBefore(newest: number): ReadonlyMap<GroupId, number> {
+    const older = this.#segments.slice(0, Math.max(0, this.#segments.length - newest));
+    return new Map(older.flatMap(({ lastIndexOf }) => [...lastIndexOf]));
   }
 
-  /** Removes segments from the oldest on, as long as all groups are past them (S7). */
-  async removeOldest(isPast: (segment: Segment) => boolean): Promise<void> {
+  /**
+   * Removes the oldest segments, as many as all groups are past (S7). The newest of them goes first,
+   * durably: those before it are no part of the log then. So no crash leaves entries that have been
+   * replaced without those that replaced them.
+   */
+  async removeOldest(isPast: (group: GroupId, lastIndex: number) => boolean): Promise<void> {
     const { disk } = this.#options;
-    for (let oldest = this.#segments[0]; oldest !== undefined; oldest = this.#segments[0]) {
-      if (this.#segments.length === 1 || !isPast(oldest)) return;
-      const removed = await disk.remove(segmentName(oldest.header.sequence));
-      if (removed.kind === "fault" && removed.reason !== "missing") return;
-      this.#segments.shift();
-      await oldest.file.close();
-      // One at a time, so that a crash never leaves an older one without a newer one.
-      const synced = await disk.syncDirectory();
-      if (synced.kind === "fault") return;
-    }
+    const count = this.#countPast(isPast);
+    const newest = this.#segments[count - 1];
+    if (newest === undefined) return;
+    const removed = await disk.remove(segmentName(newest.header.sequence));
+    if (removed.kind === "fault" && removed.reason !== "missing") return;
+    const gone = this.#segments.splice(0, count);
+    for (const segment of gone) await segment.file.close();
+    const synced = await disk.syncDirectory();
+    if (synced.kind === "fault") return;
+    // What is not removed now is found to be debris at the next start.
+    for (const { header } of gone.slice(0, -1)) await disk.remove(segmentName(header.sequence));
   }
 
   async close(): Promise<void> {
     for (const segment of this.#segments) await segment.file.close();
+  }
+
+  /** How many of the oldest segments hold nothing that counts. The newest stays. */
+  #countPast(isPast: (group: GroupId, lastIndex: number) => boolean): number {
+    const pinning = new Set<GroupId>();
+    let count = 0;
+    for (const [i, { lastIndexOf }] of this.#segments.slice(0, -1).entries()) {
+      for (const [group, lastIndex] of lastIndexOf) {
+        if (isPast(group, lastIndex)) pinning.delete(group);
+        else pinning.add(group);
+      }
+      if (pinning.size === 0) count = i + 1;
+    }
+    return count;
   }
 
   async #extend(records: readonly LogRecord[], from: number): Promise<Step> {
@@ -163,9 +184,12 @@ export class SegmentWriter {
     return { kind: "synced", positions };
   }
 
-  async #begin(records: readonly LogRecord[], from: number): Promise<Step> {
+  async #begin(records: readonly LogRecord[], from: number, isStart: boolean): Promise<Step> {
     this.#isBeginning = this.#spare.roomBytes > 0;
-    const taken = await this.#spare.take();
+    const { segmentBytes } = this.#options;
+    // The new segment cuts off what it repeats: a part of that in it would be the loss of the rest.
+    const capacity = isStart ? Math.max(segmentBytes, this.#bytesOf(records)) : segmentBytes;
+    const taken = await this.#spare.take(capacity);
     if (taken.kind === "fault") return taken;
     const file = taken.value;
     this.#isBeginning = true;
@@ -173,7 +197,6 @@ export class SegmentWriter {
     this.#highestSequence += 1;
     const sequence = this.#highestSequence;
     const writer = new RecordWriter(this.#end.checksum, 64 * 1024);
-    const capacity = this.#options.segmentBytes;
     const initialEnd = this.#writeHeader(writer, sequence, records, from, capacity);
     const top = { sequence, end: writer.length, checksum: writer.checksum };
     const encoded = encode(records, from, top, capacity, writer);
@@ -244,6 +267,11 @@ export class SegmentWriter {
     await disk.remove(file.name);
     await disk.remove(name);
     return done;
+  }
+
+  /** What a segment takes that holds these records. */
+  #bytesOf(records: readonly LogRecord[]): number {
+    return records.reduce((sum, record) => sum + recordBytesOf(record), this.#overheadBytes());
   }
 
   #overheadBytes(): number {

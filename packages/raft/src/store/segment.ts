@@ -26,16 +26,18 @@ export interface Segment {
   readonly file: DiskFile;
   readonly header: SegmentHeader;
   readonly capacity: number;
-  /** The highest index of each group in it: the segment goes when all groups are past theirs. */
+  /**
+   * The index of each group's last record in it. Whatever a group's log had up to the end of this
+   * segment ends with it; a record before it with a higher index has been replaced.
+   */
   readonly lastIndexOf: Map<GroupId, number>;
 }
 
-/** Remembers up to where a group must have forgotten its log before the segment can go. */
+/** Remembers up to where a group must have forgotten its log before this segment and those before can go. */
 export function noteIndex(segment: Segment, record: LogRecord): void {
   if (record.kind === "hard-state") return;
   const index = record.kind === "entry" ? record.entry.index : record.base.index;
-  const known = segment.lastIndexOf.get(record.group) ?? 0;
-  segment.lastIndexOf.set(record.group, Math.max(known, index));
+  segment.lastIndexOf.set(record.group, index);
 }
 
 const NAME = /^log-(\d{10})$/;

@@ -39,14 +39,14 @@ export class SpareSegment {
     return this.#filling;
   }
 
-  /** The spare, or a segment made now. The taker owns the file. */
-  async take(): Promise<DiskResult<DiskFile>> {
+  /** The spare, or a segment of that size made now. The taker owns the file. */
+  async take(sizeBytes: number): Promise<DiskResult<DiskFile>> {
     assert(!this.#isClosed, "S1: nothing is appended to a closed store");
     await this.#filling;
     const ready = this.#ready;
+    if (ready === undefined || sizeBytes > this.#segmentBytes) return this.#make(sizeBytes);
     this.#ready = undefined;
-    if (ready !== undefined) return { kind: "ok", value: ready };
-    return this.#make();
+    return { kind: "ok", value: ready };
   }
 
   async close(): Promise<void> {
@@ -56,16 +56,16 @@ export class SpareSegment {
   }
 
   async #fill(): Promise<void> {
-    const made = await this.#make();
+    const made = await this.#make(this.#segmentBytes);
     if (made.kind === "ok") this.#ready = made.value;
     this.#fault = made.kind === "fault" ? made : undefined;
     this.#filling = undefined;
   }
 
-  async #make(): Promise<DiskResult<DiskFile>> {
+  async #make(sizeBytes: number): Promise<DiskResult<DiskFile>> {
     this.#made += 1;
     const name = `spare-${this.#made}`;
-    const created = await this.#disk.create(name, this.#segmentBytes);
+    const created = await this.#disk.create(name, sizeBytes);
     if (created.kind === "fault") {
       // What a full disk took of it is given back.
       await this.#disk.remove(name);
