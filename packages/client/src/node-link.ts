@@ -70,7 +70,8 @@ class DrainingSessionManager extends Http2SessionManager {
     stream.on("error", () => {});
     stream.once("aborted", () => {
       // Ours: what a server sent before it reset a stream is still to be read.
-      if (stream.rstCode === constants.NGHTTP2_CANCEL) stream.destroy();
+      // Later: within the event, Node's HTTP/2 is on its way through the stream, and would never end.
+      if (stream.rstCode === constants.NGHTTP2_CANCEL) setImmediate(() => stream.destroy());
     });
     return stream;
   }
