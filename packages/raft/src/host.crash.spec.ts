@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A follower whose power fails at every operation of its disk, while entries of its log are replaced
+ * and while a leader's snapshot takes the log's place: what it told others still holds afterwards.
+ */
+
+import { createManualClock, createPrng, LoopWatch } from "@conclave/base";
+import { expect, test } from "vitest";
+import type { RaftMessage } from "./core/message.ts";
+import type { Group } from "./group.ts";
+import { createHost, type Host } from "./host.ts";
+import type { ReplicaId } from "./ids.ts";
+import type { LogEntry } from "./log/entry.ts";
+import { type CrashFate, createMemoryDisk, type MemoryDisk, randomFate } from "./memory/index.ts";
+import { bytesOf, settle } from "./spec/lone-host.ts";
+
+const SELF: ReplicaId = 3;
+const VOTERS: readonly ReplicaId[] = [1, 2, SELF];
+const CONFIGURATION = { voters: VOTERS, outgoing: [], learners: [] };
+const LIMITS = { segmentBytes: 4096, entryBytesMax: 1024, snapshotEveryEntries: 5 };
+
+/** A leader of one raftTerm, with the raftTerms of the entries of its log from index 1 on. */
+interface Leader {
+  readonly replica: ReplicaId;
+  readonly raftTerm: number;
+  readonly terms: readonly number[];
+}
+
+interface Step {
+  readonly from: ReplicaId;
+  readonly message: RaftMessage;
+}
+
+const FIRST: Leader = { replica: 1, raftTerm: 1, terms: [1, 1, 1, 1, 1, 1] };
+const SECOND: Leader = { replica: 2, raftTerm: 2, terms: [1, 1, 2, 2] };
+const THIRD: Leader = { replica: 1, raftTerm: 3, terms: [1, 1, 2, 3, 3, 3, 3, 3] };
+const LATER: Leader = { replica: 2, raftTerm: 4, terms: [1, 1, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4] };
+
+const REPLACED: readonly Step[] = [
+  append(FIRST, 1, 4, 0),
+  append(FIRST, 5, 6, 1),
+  append(SECOND, 3, 4, 2),
+  append(THIRD, 4, 5, 3),
+  append(THIRD, 6, 8, 3),
+  heartbeat(THIRD, 6),
+  voteRequest(2, 5),
+];
+
+const INSTALLED: readonly Step[] = [
+  append(FIRST, 1, 6, 2),
+  ...install(LATER, 5),
+  append(LATER, 6, 7, 6),
+  // A log that ends before the snapshot, and one that goes on behind it.
+  ...install(LATER, 10),
+  append(LATER, 11, 12, 11),
+  voteRequest(1, 6),
+];
+
+test("entries are replaced: a cut at any operation leaves what was told and loses no vote", async () => {
+  await cutEverywhere(REPLACED, THIRD);
+});
+
+test("a snapshot is installed: a cut at any operation leaves what was told and loses no vote", async () => {
+  await cutEverywhere(INSTALLED, LATER);
+});
+
+async function cutEverywhere(script: readonly Step[], last: Leader): Promise<void> {
+  const whole = await played(createMemoryDisk(), script);
+  expect(whole.told.at(-1)).toMatchObject({ kind: "vote-response", isGranted: true });
+  const matches = whole.told.flatMap((told) => promiseOf(told) ?? []);
+  expect(Math.max(...matches.map(({ matchIndex }) => matchIndex))).toBe(last.terms.length);
+  const total = whole.disk.operations;
+  for (let operation = 0; operation < total; operation++) {
+    const prng = createPrng(BigInt(operation));
+    const fates: readonly (CrashFate | "kill")[] = ["kill", { kind: "lose-all" }, randomFate(prng)];
+    for (const [i, fate] of fates.entries()) {
+      const disk = createMemoryDisk();
+      disk.cutAt(operation, i * 600);
+      const cut = await played(disk, script);
+      const after = fate === "kill" ? disk.kill() : disk.crash(fate);
+      await verify(cut, after, last, `cut at ${operation} of ${total}, fate ${i}`);
+    }
+  }
+}
+
+/** What was told before the cut is asked again of the next process; then it follows the last leader. */
+async function verify(cut: Node, disk: MemoryDisk, last: Leader, where: string): Promise<void> {
+  const node = await started(disk);
+  const { told } = node;
+  const vote = cut.told.findLast((one) => one.kind === "vote-response" && one.isGranted);
+  if (vote !== undefined) {
+    await say(node, voteRequest(vote.raftTerm === 5 ? 1 : 2, vote.raftTerm));
+    expect(told.at(-1), where).toMatchObject({ kind: "vote-response", isGranted: false });
+  }
+  const status = node.group.status();
+  // A later leader's entries may have come to the disk without being told of.
+  const kept = cut.told
+    .flatMap((one) => promiseOf(one) ?? [])
+    .filter((one) => one.raftTerm === status.raftTerm || one.raftTerm === last.raftTerm);
+  const matchIndex = Math.max(0, ...kept.map((one) => one.matchIndex));
+  expect(status.lastIndex, where).toBeGreaterThanOrEqual(matchIndex);
+
+  const leader = { ...last, raftTerm: Math.max(status.raftTerm, last.raftTerm) + 1 };
+  let prev = Math.min(status.lastIndex, leader.terms.length);
+  for (; prev >= 0; prev--) {
+    await say(node, append(leader, prev + 1, prev, 0));
+    if (told.at(-1)?.kind === "append-entries-accepted") break;
+  }
+  const isToLast = kept.at(-1)?.raftTerm === last.raftTerm;
+  if (isToLast) expect(prev, where).toBeGreaterThanOrEqual(matchIndex);
+  await say(node, append(leader, prev + 1, leader.terms.length, 0));
+  await say(node, heartbeat(leader, leader.terms.length));
+
+  const all = leader.terms.map((_, i): [number, string] => [i + 1, textOf(leader, i + 1)]);
+  expect([...node.machine].sort(byIndex), where).toEqual(all);
+  // What is committed is in every later leader's log.
+  for (const [index, text] of cut.machine) expect(textOf(last, index), where).toBe(text);
+  await node.host.stop();
+}
+
+function promiseOf(
+  message: RaftMessage,
+): { readonly raftTerm: number; readonly matchIndex: number } | undefined {
+  const { raftTerm } = message;
+  if (message.kind === "append-entries-accepted")
+    return { raftTerm, matchIndex: message.matchIndex };
+  const isInstalled = message.kind === "install-snapshot-response" && message.isInstalled;
+  return isInstalled ? { raftTerm, matchIndex: message.snapshotIndex } : undefined;
+}
+
+interface Node {
+  readonly host: Host;
+  readonly group: Group;
+  readonly disk: MemoryDisk;
+  readonly told: RaftMessage[];
+  readonly machine: Map<number, string>;
+}
+
+/** Plays the script until its end or the cut. */
+async function played(disk: MemoryDisk, script: readonly Step[]): Promise<Node> {
+  const node = newNode(disk);
+  let isCut = false;
+  void disk.cut.then(() => {
+    isCut = true;
+  });
+  void node.host.start();
+  await settle();
+  for (const step of script) if (!isCut) await say(node, step);
+  return node;
+}
+
+async function started(disk: MemoryDisk): Promise<Node> {
+  const node = newNode(disk);
+  expect(await node.host.start()).toEqual({ kind: "started" });
+  return node;
+}
+
+async function say(node: Node, { from, message }: Step): Promise<void> {
+  node.host.receive(from, [{ group: 1, message }]);
+  await settle();
+}
+
+function newNode(disk: MemoryDisk): Node {
+  const clock = createManualClock();
+  const told: RaftMessage[] = [];
+  const machine = new Map<number, string>();
+  const host = createHost({
+    replica: SELF,
+    clusterId: new Uint8Array(32).fill(9),
+    disk,
+    clock,
+    prng: createPrng(1n),
+    loop: new LoopWatch(clock),
+    transport: { send: (_to, messages) => told.push(...messages.map(({ message }) => message)) },
+    bootstrap: VOTERS,
+    limits: LIMITS,
+  });
+  const text = new TextDecoder();
+  const group = host.openGroup(1, {
+    committed: (entries) => {
+      for (const { index, bytes } of entries) machine.set(index, text.decode(bytes));
+    },
+    restored: ({ bytes }) => {
+      machine.clear();
+      for (const [index, entry] of JSON.parse(text.decode(bytes)) as [number, string][]) {
+        machine.set(index, entry);
+      }
+    },
+    roleChanged: () => {},
+    snapshot: () => [bytesOf(JSON.stringify([...machine]))],
+    failed: ({ detail }) => {
+      throw new Error(detail);
+    },
+  });
+  return { host, group, disk, told, machine };
+}
+
+function append(leader: Leader, from: number, through: number, leaderCommit: number): Step {
+  const { replica, raftTerm } = leader;
+  const entries: LogEntry[] = [];
+  for (let index = from; index <= through; index++) {
+    const bytes = bytesOf(textOf(leader, index));
+    entries.push({ index, raftTerm: termAt(leader, index), type: "proposal", bytes });
+  }
+  const prev = { prevLogIndex: from - 1, prevLogRaftTerm: termAt(leader, from - 1) };
+  const message = { kind: "append-entries", raftTerm, ...prev, entries, leaderCommit } as const;
+  return { from: replica, message };
+}
+
+function heartbeat({ replica, raftTerm }: Leader, leaderCommit: number): Step {
+  return { from: replica, message: { kind: "heartbeat", raftTerm, leaderCommit, round: 0 } };
+}
+
+/** In two chunks. */
+function install(leader: Leader, snapshotIndex: number): readonly Step[] {
+  const { replica: from, raftTerm } = leader;
+  const list = leader.terms.slice(0, snapshotIndex).map((_, i) => [i + 1, textOf(leader, i + 1)]);
+  const bytes = bytesOf(JSON.stringify(list));
+  const half = Math.floor(bytes.length / 2);
+  const head = {
+    kind: "install-snapshot",
+    raftTerm,
+    snapshotIndex,
+    snapshotRaftTerm: termAt(leader, snapshotIndex),
+    configuration: CONFIGURATION,
+    totalBytes: bytes.length,
+  } as const;
+  return [
+    { from, message: { ...head, offset: 0, bytes: bytes.subarray(0, half) } },
+    { from, message: { ...head, offset: half, bytes: bytes.subarray(half) } },
+  ];
+}
+
+/** Of somebody whose log is ahead of all, at the wish of the leader: it is looked at at any time. */
+function voteRequest(from: ReplicaId, raftTerm: number): Step {
+  const last = { lastLogIndex: 99, lastLogRaftTerm: raftTerm - 1 };
+  return { from, message: { kind: "vote-request", raftTerm, ...last, isTransfer: true } };
+}
+
+function termAt({ terms }: Leader, index: number): number {
+  return terms[index - 1] ?? 0;
+}
+
+/** An entry of the same index and raftTerm is the same in every log. */
+function textOf(leader: Leader, index: number): string {
+  return `${index} of ${termAt(leader, index)}/`.padEnd(500, "x");
+}
+
+function byIndex([a]: readonly [number, string], [b]: readonly [number, string]): number {
+  return a - b;
+}
