@@ -41,6 +41,17 @@ test("schedule E: a renewal that was overtaken on its way does not bring its att
   expect(isOpen(world)).toBe(true);
 });
 
+test("a grace that is longer than what is left of the TTL lengthens nothing", async () => {
+  const world = createMemoryNode();
+  await open(world, { graceMs: 5_000, attachment: 1 });
+  await world.advance(9_000);
+
+  world.node.partition(1).disconnect(S, 1);
+  await world.advance(1_100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
 test("schedule E: a registration that was overtaken on its way does not bring its attachment back", async () => {
   const world = createMemoryNode();
   await open(world, { graceMs: 500, attachment: 1 });

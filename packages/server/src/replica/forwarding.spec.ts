@@ -219,6 +219,19 @@ test("a client's deadline goes with its command: the leader gives up what it cou
   expect(leaderAt(cluster, 1)).toBeUndefined();
 });
 
+test("commands of one call each have their own patience", async () => {
+  const cluster = await createMemoryCluster();
+  cluster.peers.fault(2, 1, "hold");
+
+  const [short, long] = [
+    submit(cluster, 2, [opening], { timeoutMs: 1_000 }),
+    submit(cluster, 2, [opening]),
+  ];
+  await cluster.advance(1_100);
+
+  expect([short.outcome, long.outcome]).toEqual([{ kind: "unknown" }, undefined]);
+});
+
 test("a command that is cancelled while it waits at the leader is never applied", async () => {
   const cluster = await createMemoryCluster();
   cluster.group(1).stall();

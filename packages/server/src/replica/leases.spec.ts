@@ -99,17 +99,72 @@ test("schedule B: no renewal is acknowledged while the session's own end stands 
   const world = createMemoryNode();
   await open(world);
   world.log(1).stall();
-  world.node.partition(1).closeSession(S, {
-    giveUpAtMs: world.node.giveUpAtMs(),
-    mayUseReserve: true,
-    settle: () => {},
-  });
+  close(world);
   await settled();
 
   const renewal = renew(world, 1n);
   await settled();
 
   expect(renewal.lease).toEqual({ kind: "unconfirmed" });
+});
+
+test("schedule B: an end whose outcome nobody waited for stands in the log all the same", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  close(world, 1_000);
+  await world.advance(1_100);
+
+  const renewal = renew(world, 1n);
+  await settled();
+
+  expect(renewal.lease).toEqual({ kind: "unconfirmed" });
+});
+
+test("a session whose end was refused is renewed, and expires, as ever", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).refuse("overloaded");
+  close(world, 1_000);
+  await settled();
+  world.log(1).refuse(undefined);
+
+  const renewal = renew(world, 1n);
+  await world.advance(TTL_MS - 40);
+  expect([renewal.lease?.kind, isOpen(world)]).toEqual(["confirmed", true]);
+  await world.advance(100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("a renewal moves the deadline when it arrives, though no quorum ever confirms it", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  await world.advance(9_000);
+  world.log(1).stallConfirms();
+
+  const renewal = renew(world, 1n);
+  await world.advance(5_100);
+  world.log(1).resumeConfirms();
+  await world.advance(4_800);
+  expect([renewal.lease, isOpen(world)]).toEqual([{ kind: "unconfirmed" }, true]);
+  await world.advance(200);
+
+  expect(isOpen(world)).toBe(false);
+});
+
+test("an expiry that stands in the log is not taken for the command that follows it there", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).stall();
+  await world.advance(TTL_MS + 40);
+  enter(world, "a", 1);
+  await settled();
+
+  world.log(1).resume();
+  await settled();
+
+  expect(isOpen(world)).toBe(false);
 });
 
 test("schedule B: opening again is no lease while an expiry stands unapplied in the log", async () => {
@@ -264,6 +319,19 @@ test("schedule J: an expiry that was refused is not proposed again before a new 
   expect(isOpen(world)).toBe(true);
 });
 
+test("an expiry that was refused is judged again, and ends a session that stays silent", async () => {
+  const world = createMemoryNode();
+  await open(world);
+  world.log(1).refuse("overloaded");
+  await world.advance(TTL_MS + 1_000);
+  expect(isOpen(world)).toBe(true);
+
+  world.log(1).refuse(undefined);
+  await world.advance(100);
+
+  expect(isOpen(world)).toBe(false);
+});
+
 test("schedule J: a leader ends nobody without a quorum round begun after the deadline", async () => {
   const world = createMemoryNode();
   await open(world);
@@ -333,4 +401,9 @@ function evict(world: MemoryNode, candidate: string): void {
     mayUseReserve: true,
     settle: () => {},
   });
+}
+
+function close({ node }: MemoryNode, timeoutMs?: number): void {
+  const giveUpAtMs = node.giveUpAtMs(timeoutMs);
+  node.partition(1).closeSession(S, { giveUpAtMs, mayUseReserve: true, settle: () => {} });
 }

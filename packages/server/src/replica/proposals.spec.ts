@@ -125,6 +125,24 @@ test("a leader that is deposed tells its proposers that it does not know", async
   expect(sent.outcome).toEqual({ kind: "unknown" });
 });
 
+test("what was on its way when the state was replaced is unknown, and keeps nobody back", async () => {
+  const world = createMemoryNode();
+  world.log(1).stall();
+  const lost = [];
+  for (let i = 0; i < 4; i++) {
+    lost.push(submit(world, [openSession]));
+    await settled();
+  }
+
+  world.log(1).install(world.log(1).takeSnapshot());
+  expect(lost.map(({ outcome }) => outcome?.kind)).toEqual(lost.map(() => "unknown"));
+  world.log(1).resume();
+  const next = submit(world, [enter("a", 1)]);
+  await settled();
+
+  expect(next.outcome?.kind).toBe("replied");
+});
+
 test("an entry of another leader that looks like ours answers nobody", async () => {
   const world = createMemoryNode();
   world.log(1).stall();
