@@ -225,6 +225,8 @@ export class Session implements AttachmentsOwner {
       unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
     });
     this.#lines.set(channel, line);
+    // Its welcome may have brought news of leaders, and they a route, before there was this line.
+    for (const partition of this.#partitionsOver(channel)) this.#renewSoon(partition);
   }
 
   rerouted(partitions: readonly number[]): void {
@@ -340,7 +342,10 @@ export class Session implements AttachmentsOwner {
       this.endOn(partition);
     } else if (status === LeaseStatus.NOT_REGISTERED) {
       line?.forget(partition);
-      if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
+      // Over another attachment it may answer a renewal from before the registration, however late.
+      const isRoute = this.#attachments.route(partition) === channel;
+      const wasRenewed = this.#business.wasRenewed(partition, this.#leases.nextNumber);
+      if (isRoute && wasRenewed) this.endOn(partition);
     } else if (this.#attachments.route(partition) === channel) {
       line?.notConfirmed(partition);
     }
