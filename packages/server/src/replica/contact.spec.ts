@@ -172,3 +172,18 @@ test("after a snapshot of another node the changes that follow are told as ever"
 
   expect(told).toEqual(["a gone"]);
 });
+
+test("every node hears of another list of members, by the log and by a snapshot", async () => {
+  const cluster = await createMemoryCluster();
+  const told: number[] = [];
+  for (const node of [1, 2, 3]) cluster.at(node).node.onMembers(() => told.push(node));
+  cluster.group(1).lag(3);
+
+  const members = [{ node: 1, incarnation: 0, address: "a:1" }];
+  await run(cluster, 1, { kind: "set-first-members", members });
+  expect(told).toEqual([1, 2]);
+  cluster.group(1).install(3, 1);
+
+  expect(told).toEqual([1, 2, 3]);
+  expect(cluster.at(3).node.members()).toEqual(members);
+});
