@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A client of several nodes: where its frames go, and what it believes when that changes. */
+import { create } from "@bufbuild/protobuf";
+import { LeaseSchema, LeaseStatus } from "@conclave/api";
 import { expect, test } from "vitest";
 import type { Client } from "./election.ts";
 import type { Leadership } from "./leadership.ts";
@@ -32,6 +34,45 @@ test("when a partition moves to another node, it is renewed there at once", asyn
 
   expect(renewedAt(sent.slice(before))).toEqual({ 3: [1] });
   expect(held?.remainingMs).toBeGreaterThan(TTL_MS - 110 - 21);
+});
+
+test("a partition is renewed over an attachment whose own welcome told who leads", async () => {
+  const world = createWorld({ nodeCount: 3 });
+  const process = await world.start({ endpoints: ["http://node-3"] });
+  process.fromServer = (frame) => {
+    const { welcome } = frame;
+    if (welcome?.cluster?.node !== 1) return frame;
+    // Something else has changed since the first welcome, so that this one is news.
+    const leaders = welcome.cluster.leaders.map((leader) =>
+      leader.partition === 1 ? leader : { ...leader, node: 3 },
+    );
+    return { ...frame, welcome: { ...welcome, cluster: { ...welcome.cluster, leaders } } };
+  };
+  const [held] = await campaignOn(world, process.client, [1]);
+
+  await world.advance(2 * TTL_MS);
+
+  expect(codeOf(held)).toBe("held");
+});
+
+test("a renewal from before the registration that another node answers late ends nothing", async () => {
+  const world = createWorld({ nodeCount: 3 });
+  const process = await world.start({ endpoints: ["http://node-3"] });
+  const [held] = await campaignOn(world, process.client, [1]);
+  await world.advance(TTL_MS);
+
+  let late = 0;
+  process.fromServer = (frame) => {
+    if (frame.topology?.node !== 3) return frame;
+    late += 1;
+    const status = LeaseStatus.NOT_REGISTERED;
+    return { ...frame, leases: [create(LeaseSchema, { partition: 1, status })] };
+  };
+  world.server.nodes.transfer(2, 3);
+  await world.advance(TTL_MS);
+
+  expect(late).toBeGreaterThan(0);
+  expect(codeOf(held)).toBe("held");
 });
 
 test("a member that cannot be reached from here costs a hop, and no leadership", async () => {
