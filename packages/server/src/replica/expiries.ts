@@ -17,6 +17,8 @@ import type { LogRole } from "./replicated-log.ts";
 const EXPIRIES_PER_ENTRY_MAX = 10_000;
 /** How long a judgement waits for its quorum round before it is made afresh. */
 const ROUND_PATIENCE_MS = 5_000;
+/** After a refusal: a log that is overloaded or full is not helped by being asked at every tick. */
+const REFUSED_PAUSE_MS = 250;
 
 export interface ExpiriesOptions {
   readonly deadlines: Deadlines;
@@ -29,6 +31,7 @@ export interface ExpiriesOptions {
 
 export class Expiries {
   readonly #options: ExpiriesOptions;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ExpiriesOptions) {
     this.#options = options;
@@ -38,7 +41,7 @@ export class Expiries {
   judge(): void {
     const { deadlines, rounds, loop, role, monotonicMs } = this.#options;
     const measuredIn = role();
-    if (measuredIn.kind !== "leader") return;
+    if (measuredIn.kind !== "leader" || monotonicMs() < this.#pausedUntilMs) return;
     const due = deadlines.takeDue(loop.loopNowMs());
     if (due.length === 0) return;
     rounds.join({
@@ -47,7 +50,7 @@ export class Expiries {
       settle: (outcome) => {
         const isConfirmed = outcome.kind === "passed" && outcome.raftTerm === measuredIn.raftTerm;
         if (isConfirmed) this.#propose(due, measuredIn.raftTerm);
-        else for (const record of due) this.#handBack(record);
+        else this.#refused(due);
       },
     });
   }
@@ -73,11 +76,14 @@ export class Expiries {
       .then((outcome) => {
         // `unknown` stands until this raftTerm ends: the entry may yet be applied.
         if (outcome.kind !== "not-applied") return;
-        for (const record of ending) {
-          record.endings--;
-          this.#handBack(record);
-        }
+        for (const record of ending) record.endings--;
+        this.#refused(ending);
       });
+  }
+
+  #refused(records: readonly SessionDeadline[]): void {
+    this.#pausedUntilMs = this.#options.monotonicMs() + REFUSED_PAUSE_MS;
+    for (const record of records) this.#handBack(record);
   }
 
   #handBack(record: SessionDeadline): void {
