@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A follower whose power fails at every operation of its disk, while entries of its log are replaced
- * and while a leader's snapshot takes the log's place: what it told others still holds afterwards.
+ * A follower that is told, message by message, to replace entries of its log, and its log by a leader's
+ * snapshot: its power fails at every operation of the disk, and what it told others still holds.
  */
 
-import { createManualClock, createPrng, LoopWatch } from "@conclave/base";
+import { createManualClock, createPrng, LoopWatch, type ManualClock } from "@conclave/base";
 import { expect, test } from "vitest";
 import type { RaftMessage } from "./core/message.ts";
 import type { Group } from "./group.ts";
@@ -62,6 +62,40 @@ test("entries are replaced: a cut at any operation leaves what was told and lose
 
 test("a snapshot is installed: a cut at any operation leaves what was told and loses no vote", async () => {
   await cutEverywhere(INSTALLED, LATER);
+});
+
+test("a snapshot that is whole when the disk refuses the one before it is asked for again", async () => {
+  const node = await started(createMemoryDisk());
+  await say(node, append(FIRST, 1, 6, 2));
+  node.disk.refuse("create", "io", 1);
+  const [part] = install({ ...LATER, replica: 1, raftTerm: 3 }, 5);
+  const [whole] = install(LATER, 5, 1);
+  hear(node, part!);
+  hear(node, whole!);
+  await settle();
+  expect(node.told.some((one) => one.kind === "install-snapshot-response" && one.isInstalled)).toBe(
+    false,
+  );
+
+  node.clock.advance(1_000);
+  await say(node, whole!);
+
+  expect(node.told.at(-1)).toMatchObject({ snapshotIndex: 5, isInstalled: true });
+  expect(node.machine.get(5)).toBe(textOf(LATER, 5));
+});
+
+test("a snapshot takes the state's place when nobody reads it any more", async () => {
+  const node = await started(createMemoryDisk());
+  await say(node, append(FIRST, 1, 6, 2));
+  const release = node.group.hold();
+  for (const step of install(LATER, 5)) await say(node, step);
+  expect([...node.machine.keys()]).toEqual([1, 2]);
+
+  release();
+  await settle();
+
+  expect([...node.machine.keys()]).toEqual([1, 2, 3, 4, 5]);
+  expect(node.told.at(-1)).toMatchObject({ snapshotIndex: 5, isInstalled: true });
 });
 
 async function cutEverywhere(script: readonly Step[], last: Leader): Promise<void> {
@@ -132,6 +166,7 @@ interface Node {
   readonly host: Host;
   readonly group: Group;
   readonly disk: MemoryDisk;
+  readonly clock: ManualClock;
   readonly told: RaftMessage[];
   readonly machine: Map<number, string>;
 }
@@ -155,9 +190,13 @@ async function started(disk: MemoryDisk): Promise<Node> {
   return node;
 }
 
-async function say(node: Node, { from, message }: Step): Promise<void> {
-  node.host.receive(from, [{ group: 1, message }]);
+async function say(node: Node, step: Step): Promise<void> {
+  hear(node, step);
   await settle();
+}
+
+function hear({ host }: Node, { from, message }: Step): void {
+  host.receive(from, [{ group: 1, message }]);
 }
 
 function newNode(disk: MemoryDisk): Node {
@@ -192,7 +231,7 @@ function newNode(disk: MemoryDisk): Node {
       throw new Error(detail);
     },
   });
-  return { host, group, disk, told, machine };
+  return { host, group, disk, clock, told, machine };
 }
 
 function append(leader: Leader, from: number, through: number, leaderCommit: number): Step {
@@ -211,12 +250,11 @@ function heartbeat({ replica, raftTerm }: Leader, leaderCommit: number): Step {
   return { from: replica, message: { kind: "heartbeat", raftTerm, leaderCommit, round: 0 } };
 }
 
-/** In two chunks. */
-function install(leader: Leader, snapshotIndex: number): readonly Step[] {
+function install(leader: Leader, snapshotIndex: number, chunks: 1 | 2 = 2): readonly Step[] {
   const { replica: from, raftTerm } = leader;
   const list = leader.terms.slice(0, snapshotIndex).map((_, i) => [i + 1, textOf(leader, i + 1)]);
   const bytes = bytesOf(JSON.stringify(list));
-  const half = Math.floor(bytes.length / 2);
+  const half = chunks === 1 ? bytes.length : Math.floor(bytes.length / 2);
   const head = {
     kind: "install-snapshot",
     raftTerm,
@@ -225,10 +263,10 @@ function install(leader: Leader, snapshotIndex: number): readonly Step[] {
     configuration: CONFIGURATION,
     totalBytes: bytes.length,
   } as const;
-  return [
-    { from, message: { ...head, offset: 0, bytes: bytes.subarray(0, half) } },
-    { from, message: { ...head, offset: half, bytes: bytes.subarray(half) } },
-  ];
+  return [0, half].slice(0, chunks).map((offset) => ({
+    from,
+    message: { ...head, offset, bytes: bytes.subarray(offset, offset === 0 ? half : undefined) },
+  }));
 }
 
 /** Of somebody whose log is ahead of all, at the wish of the leader: it is looked at at any time. */

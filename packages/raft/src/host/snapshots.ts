@@ -8,7 +8,7 @@
  */
 
 import type { RaftEvent } from "../core/event.ts";
-import type { RaftState } from "../core/state.ts";
+import { isInstalling, type RaftState } from "../core/state.ts";
 import type { GroupListener } from "../group.ts";
 import type { GroupId } from "../ids.ts";
 import type { LogEntry } from "../log/entry.ts";
@@ -190,8 +190,9 @@ export class Snapshots {
     // Somebody may be walking the state, as of an entry before.
     await Promise.race([applier.holdAlone(), this.#stopped.promise]);
     if (this.#isStopped) return;
-    // Meanwhile the log may have got there by itself.
-    if (state.commitIndex < index && snapshot.index === index) {
+    // What the disk refused of an earlier one may have made the algorithm forget this one.
+    const isAwaited = isInstalling(state) && state.incoming?.snapshot.index === index;
+    if (isAwaited && snapshot.index === index) {
       this.#isInstalling = true;
       const base = { index, raftTerm: snapshot.raftTerm };
       const { promise, resolve } = deferred<void>();

@@ -74,6 +74,28 @@ test("a cut at any operation leaves the replaced entries or the later ones, and 
   }
 });
 
+test("what is left of replaced entries where a file begins is not taken for the log's end", async () => {
+  // Replaced by a later raftTerm's, and by an earlier one's of a leader that was elected without them.
+  for (const [replaced, by] of [
+    [1, 2],
+    [3, 2],
+  ] as const) {
+    const disk = createMemoryDisk();
+    const store = await opened(disk);
+    await store.append([entry(IDLE, 1, 1, LARGE)]);
+    for (let index = 2; index <= 6; index++)
+      await store.append([entry(IDLE, index, replaced, LARGE)]);
+    for (let index = 2; index <= 4; index++) await store.append([entry(IDLE, index, by, 10)]);
+    await saveSnapshot(store, IDLE, { index: 4, raftTerm: by }, [textOf("four")]);
+    expect(disk.files().has("log-0000000001")).toBe(false);
+
+    const log = (await opened(disk.crash({ kind: "lose-all" }))).log(IDLE);
+
+    expect(log.base).toEqual({ index: 4, raftTerm: by });
+    expect(log.lastIndex).toBe(4);
+  }
+});
+
 test("a cut while a start writes the log's tail anew loses nothing that had been acknowledged", async () => {
   // The first file names no groups, its successor all sixty: what filled the one is too much for the other.
   const disk = createMemoryDisk();
