@@ -98,6 +98,43 @@ test("a snapshot takes the state's place when nobody reads it any more", async (
   expect(node.told.at(-1)).toMatchObject({ snapshotIndex: 5, isInstalled: true });
 });
 
+test("a log that should be shortened is not while a leader's snapshot waits to take its place", async () => {
+  const node = await started(createMemoryDisk());
+  // More files than are suffered, all of them this group's.
+  await say(node, append({ ...FIRST, terms: Array(90).fill(1) }, 1, 90, 2));
+  await settle();
+  await settle();
+  expect([...node.disk.files().keys()].filter((name) => name.startsWith("log-")).length).toBe(13);
+  const release = node.group.hold();
+  for (const step of install(LATER, 5)) await say(node, step);
+  await say(node, voteRequest(1, 6));
+  expect(node.told.at(-1)).toMatchObject({ kind: "vote-response", isGranted: true });
+
+  release();
+  await settle();
+
+  expect(node.told.at(-1)).toMatchObject({ snapshotIndex: 5, isInstalled: true });
+});
+
+test("what a former leader had proposed is unknown when a snapshot that may hold it is installed", async () => {
+  const node = await started(createMemoryDisk());
+  await say(node, append(FIRST, 1, 6, 6));
+  await say(node, { from: 1, message: { kind: "timeout-now", raftTerm: 1 } });
+  await say(node, { from: 1, message: { kind: "vote-response", raftTerm: 2, isGranted: true } });
+  const accepted = { kind: "append-entries-accepted", raftTerm: 2, matchIndex: 7 } as const;
+  await say(node, { from: 1, message: accepted });
+  expect(node.group.role).toEqual({ kind: "leader", raftTerm: 2 });
+  const outcome = node.group.propose(bytesOf("mine"));
+  await settle();
+
+  const next: Leader = { replica: 2, raftTerm: 4, terms: [1, 1, 1, 1, 1, 1, 2, 2, 4, 4, 4] };
+  for (const step of install(next, 10)) await say(node, step);
+  await say(node, append(next, 11, 11, 11));
+
+  expect(node.machine.get(11)).toBe(textOf(next, 11));
+  expect(await outcome).toEqual({ kind: "unknown" });
+});
+
 async function cutEverywhere(script: readonly Step[], last: Leader): Promise<void> {
   const whole = await played(createMemoryDisk(), script);
   expect(whole.told.at(-1)).toMatchObject({ kind: "vote-response", isGranted: true });

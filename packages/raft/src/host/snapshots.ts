@@ -93,7 +93,7 @@ export class Snapshots {
     const newest = store.newestSnapshot(group);
     if (applier.appliedIndex > (newest?.head.index ?? 0) && !this.#isInstalling) {
       await this.#take(mayKeepTail);
-    } else if (newest !== undefined && !mayKeepTail) {
+    } else if (newest?.head.index === applier.appliedIndex && !mayKeepTail) {
       const { head, totalBytes: bytes } = newest;
       post({ kind: "snapshotted", index: head.index, bytes, mayKeepTail });
     }
