@@ -190,8 +190,9 @@ export class Channel {
     this.#node = cluster?.node ?? 0;
     this.#failures = 0;
     this.#context.pace.answered(this.#endpoint);
-    if (cluster !== undefined) this.#context.told(cluster, this.#endpoint);
     this.#owner.attached(this, welcome);
+    // Not before: news of leaders may send business over this attachment, and renewals with it.
+    if (cluster !== undefined) this.#context.told(cluster, this.#endpoint);
     this.poke();
     return true;
   }

@@ -225,8 +225,6 @@ export class Session implements AttachmentsOwner {
       unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
     });
     this.#lines.set(channel, line);
-    // Its welcome may have brought news of leaders, and they a route, before there was this line.
-    for (const partition of this.#partitionsOver(channel)) this.#renewSoon(partition);
   }
 
   rerouted(partitions: readonly number[]): void {
@@ -316,8 +314,7 @@ export class Session implements AttachmentsOwner {
   }
 
   #partitionsOver(channel: Channel): number[] {
-    const isOver = (partition: number): boolean => this.#attachments.route(partition) === channel;
-    return this.#business.partitions.filter(isOver);
+    return this.#business.partitions.filter((p) => this.#attachments.route(p) === channel);
   }
 
   #renewalOver(channel: Channel): Renewal[] {
@@ -343,9 +340,8 @@ export class Session implements AttachmentsOwner {
     } else if (status === LeaseStatus.NOT_REGISTERED) {
       line?.forget(partition);
       // Over another attachment it may answer a renewal from before the registration, however late.
-      const isRoute = this.#attachments.route(partition) === channel;
-      const wasRenewed = this.#business.wasRenewed(partition, this.#leases.nextNumber);
-      if (isRoute && wasRenewed) this.endOn(partition);
+      if (this.#attachments.route(partition) !== channel) return;
+      if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
     } else if (this.#attachments.route(partition) === channel) {
       line?.notConfirmed(partition);
     }
