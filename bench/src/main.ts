@@ -7,7 +7,7 @@
  * answers into the README.
  */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -51,7 +51,10 @@ if (values.here) {
   // A question that left a timer or a socket behind must not keep the others waiting.
   process.exit(0);
 }
-const machine = `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? "unknown CPU"}`;
+const machine = [
+  `Commit ${commit()}, ${new Date().toISOString().slice(0, 10)}`,
+  `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? "unknown CPU"}`,
+].join("\n");
 console.log(`${machine}\n`);
 let answers = "";
 let worst = 0;
@@ -62,6 +65,15 @@ for (const { name } of wanted) {
 }
 if (values.write) await writeAnswers(`${machine}\n\n${answers}`);
 process.exitCode = worst;
+
+/** With a mark where the tree has changes that are in no commit. */
+function commit(): string {
+  const { stdout, status } = spawnSync("git", ["describe", "--always", "--dirty"], {
+    cwd: fileURLToPath(new URL(".", import.meta.url)),
+    encoding: "utf8",
+  });
+  return status === 0 ? stdout.trim() : "unknown";
+}
 
 function askApart(name: string): Promise<{ readonly code: number; readonly printed: string }> {
   const options = [
