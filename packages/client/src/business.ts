@@ -4,9 +4,17 @@
  * since it was asked. It knows what a renewal can have found, and sends none.
  */
 
+interface Affair {
+  /** The first renewal that was sent after the registration was heard of. */
+  first: bigint | undefined;
+  /** Renewals sent before the registration was heard of, and not answered. */
+  early: number;
+  /** Whether one has been sent since. */
+  wasRenewed: boolean;
+}
+
 export class Business {
-  /** By partition: the first renewal that was sent after the registration was heard of. */
-  readonly #partitions = new Map<number, "asked" | bigint>();
+  readonly #partitions = new Map<number, Affair>();
 
   get partitions(): number[] {
     return [...this.#partitions.keys()];
@@ -22,25 +30,58 @@ export class Business {
 
   /** A command is on its way that registers the session there. */
   asked(partition: number): void {
-    if (!this.#partitions.has(partition)) this.#partitions.set(partition, "asked");
+    this.#affair(partition);
   }
 
   /** The server has said so; the next renewal will have this number. */
   registered(partition: number, nextRenewal: bigint): void {
-    if (typeof this.#partitions.get(partition) === "bigint") return;
-    this.#partitions.set(partition, nextRenewal);
+    this.#affair(partition).first ??= nextRenewal;
+  }
+
+  /** A renewal of these is being sent. */
+  renewed(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      const affair = this.#partitions.get(partition);
+      if (affair === undefined) continue;
+      if (affair.first === undefined) affair.early += 1;
+      else affair.wasRenewed = true;
+    }
+  }
+
+  /** A renewal was answered, other than by "not registered"; by this number where it was confirmed. */
+  answered(partition: number, number: bigint): void {
+    const affair = this.#partitions.get(partition);
+    if (affair === undefined || affair.early === 0) return;
+    const { first } = affair;
+    const isEarly = first === undefined || (number > 0n && number < first);
+    if (isEarly) affair.early -= 1;
   }
 
   /**
-   * Whether "not registered" means that the registration is gone: only where a renewal was sent after
-   * it was heard of. The answer to an earlier one may come late, even in one frame with the news.
+   * Whether the answer "not registered" means that the registration is gone. It bears no number, and
+   * that to an early renewal may come late, over another attachment or in one frame with the news: as
+   * many are taken for theirs.
    */
-  wasRenewed(partition: number, nextRenewal: bigint): boolean {
-    const first = this.#partitions.get(partition);
-    return typeof first === "bigint" && first < nextRenewal;
+  isLost(partition: number): boolean {
+    const affair = this.#partitions.get(partition);
+    if (affair === undefined) return false;
+    if (affair.early > 0) {
+      affair.early -= 1;
+      return false;
+    }
+    return affair.wasRenewed;
   }
 
   ended(partition: number): void {
     this.#partitions.delete(partition);
+  }
+
+  #affair(partition: number): Affair {
+    let affair = this.#partitions.get(partition);
+    if (affair === undefined) {
+      affair = { first: undefined, early: 0, wasRenewed: false };
+      this.#partitions.set(partition, affair);
+    }
+    return affair;
   }
 }

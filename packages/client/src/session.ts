@@ -17,8 +17,6 @@ import {
   type CommandId,
   type Lease,
   LeaseStatus,
-  type Renewal,
-  RenewalSchema,
 } from "@conclave/api";
 import { assert, type CancelTimer } from "@conclave/base";
 import { Attachments, type AttachmentsContext, type AttachmentsOwner } from "./attachments.ts";
@@ -27,11 +25,10 @@ import { Business } from "./business.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
 import type { Channel } from "./channel.ts";
 import { CommandNumbers } from "./command-numbers.ts";
-import { ElectionError } from "./error.ts";
 import { Leases, type LeaseTimes } from "./leases.ts";
-import { RenewalLine } from "./renewal-line.ts";
 import type { SessionMember } from "./session-members.ts";
 import { SessionOffices } from "./session-offices.ts";
+import { SessionRenewals } from "./session-renewals.ts";
 import { sessionHello } from "./wire-values.ts";
 
 type BuildCommand = (id: CommandId) => Command;
@@ -50,8 +47,7 @@ export class Session implements AttachmentsOwner {
   readonly #leases: Leases;
   readonly #calls: Calls;
   readonly #attachments: Attachments;
-  /** Of each attachment that stands. */
-  readonly #lines = new Map<Channel, RenewalLine>();
+  readonly #renewals: SessionRenewals;
   readonly #numbers = new CommandNumbers();
   readonly #offices: SessionOffices;
   readonly #business = new Business();
@@ -78,6 +74,14 @@ export class Session implements AttachmentsOwner {
     this.#leases = new Leases(clock, times);
     this.#offices = new SessionOffices((partition) => this.renewNow(partition));
     this.#attachments = new Attachments(context, this);
+    this.#renewals = new SessionRenewals({
+      context,
+      attachments: this.#attachments,
+      leases: this.#leases,
+      business: this.#business,
+      ttlMs: times.ttlMs,
+      onBeat: () => this.#judge(),
+    });
     this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
     this.#attachments.open();
   }
@@ -113,8 +117,7 @@ export class Session implements AttachmentsOwner {
   command(partition: number, build: BuildCommand, listener: CallListener): void {
     this.#business.asked(partition);
     this.#attachments.use(partition);
-    // Renewed from the first: a stream that swallows the answer is then noticed by the renewals.
-    this.#lineOf(partition)?.start();
+    this.#renewals.start(partition);
     this.#numbers.issue(partition, (number) => this.#ask(partition, number, build, listener));
   }
 
@@ -160,7 +163,7 @@ export class Session implements AttachmentsOwner {
   /** Renews at the end of this turn; the number is that of a renewal not sent yet. */
   renewNow(partition: number): bigint {
     this.#business.registered(partition, this.#leases.nextNumber);
-    this.#renewSoon(partition);
+    this.#renewals.soon(partition);
     return this.#leases.nextNumber;
   }
 
@@ -171,7 +174,7 @@ export class Session implements AttachmentsOwner {
     this.#business.ended(partition);
     this.#numbers.end(partition);
     this.#leases.end(partition);
-    this.#lineOf(partition)?.forget(partition);
+    this.#renewals.ended(partition);
     this.#offices.end(partition);
   }
 
@@ -181,7 +184,7 @@ export class Session implements AttachmentsOwner {
     this.#isClosing = true;
     // What carries renewals is known to live.
     const [renewed] = this.#business.partitions.map((p) => this.#attachments.route(p));
-    const channel = renewed ?? [...this.#lines.keys()][0];
+    const channel = renewed ?? [...this.#renewals.channels][0];
     if (channel !== undefined) {
       this.#closingOver = channel;
       await new Promise<void>((resolve) => {
@@ -195,7 +198,7 @@ export class Session implements AttachmentsOwner {
       });
     }
     this.#isClosed = true;
-    for (const line of this.#lines.values()) line.stop();
+    this.#renewals.stop();
     this.#cancelJudgement();
     this.#calls.close();
     this.#attachments.close();
@@ -209,29 +212,20 @@ export class Session implements AttachmentsOwner {
   }
 
   get welcomeMs(): number {
-    const leaseMs = this.#shortestMs(this.#business.partitions);
+    const leaseMs = this.#renewals.shortestMs(this.#business.partitions);
     return Math.max(SHORTEST_WELCOME_MS, leaseMs / TRIES_PER_LEASE);
   }
 
   attached(channel: Channel, { instance }: AttachWelcome): void {
     this.#instance = instance;
-    const { clock, prng } = this.#context.runtime;
-    const line = new RenewalLine(clock, prng, this.times.ttlMs, {
-      renewalDue: () => {
-        this.#judge();
-        channel.poke();
-      },
-      remainingMs: (partition) => this.#shortestMs([partition]),
-      unserved: (partitions, isMute) => this.#unserved(channel, partitions, isMute),
-    });
-    this.#lines.set(channel, line);
+    this.#renewals.attached(channel);
   }
 
   rerouted(partitions: readonly number[]): void {
     for (const partition of partitions) {
       const isAttached = this.isAttachedTo(partition);
       if (isAttached) this.#offices.rerouted(partition);
-      if (isAttached && this.#business.has(partition)) this.#renewSoon(partition);
+      if (isAttached && this.#business.has(partition)) this.#renewals.soon(partition);
     }
     this.#calls.rerouted();
     for (const partition of partitions) this.#offices.review(partition);
@@ -254,10 +248,9 @@ export class Session implements AttachmentsOwner {
   }
 
   detached(channel: Channel, isGoodbye: boolean): void {
-    this.#lines.get(channel)?.stop();
-    this.#lines.delete(channel);
+    this.#renewals.detached(channel);
     // What lives on another attachment need not wait for its turn to be out of doubt.
-    for (const partition of this.#leases.ended(channel, isGoodbye)) this.#renewSoon(partition);
+    for (const partition of this.#leases.ended(channel, isGoodbye)) this.#renewals.soon(partition);
     this.#judge();
     this.#calls.lost(channel);
     if (channel === this.#closingOver) this.#closed?.();
@@ -270,7 +263,7 @@ export class Session implements AttachmentsOwner {
       return create(AttachRequestSchema, { closeSession: true });
     }
     const commands = this.#calls.drain(channel, this.#clock.now());
-    const renewals = this.#renewalOver(channel);
+    const renewals = this.#renewals.take(channel);
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
   }
@@ -303,77 +296,24 @@ export class Session implements AttachmentsOwner {
     });
   }
 
-  #lineOf(partition: number): RenewalLine | undefined {
-    const channel = this.#attachments.route(partition);
-    return channel === undefined ? undefined : this.#lines.get(channel);
-  }
-
-  #renewSoon(partition: number): void {
-    this.#lineOf(partition)?.due();
-    this.#attachments.route(partition)?.poke();
-  }
-
-  #partitionsOver(channel: Channel): number[] {
-    return this.#business.partitions.filter((p) => this.#attachments.route(p) === channel);
-  }
-
-  #renewalOver(channel: Channel): Renewal[] {
-    const line = this.#lines.get(channel);
-    if (line?.isDue !== true) return [];
-    const partitions = this.#partitionsOver(channel);
-    if (partitions.length === 0) return [];
-    line.sent(partitions);
-    const number = this.#leases.send(partitions, channel);
-    return [create(RenewalSchema, { number, partitions })];
-  }
-
   #renewed(channel: Channel, { partition, status, number, officeRevision }: Lease): void {
-    const line = this.#lines.get(channel);
     this.#leases.answered(partition, channel);
+    if (status !== LeaseStatus.NOT_REGISTERED) this.#business.answered(partition, number);
     if (status === LeaseStatus.CONFIRMED) {
-      line?.confirmed(partition);
+      this.#renewals.confirmed(channel, partition);
       this.#leases.confirm(partition, number, channel);
       this.#offices.acknowledged(partition, officeRevision);
     } else if (status === LeaseStatus.ENDED) {
-      line?.forget(partition);
+      this.#renewals.settled(channel, partition);
       this.endOn(partition);
     } else if (status === LeaseStatus.NOT_REGISTERED) {
-      line?.forget(partition);
+      this.#renewals.settled(channel, partition);
       // Over another attachment it may answer a renewal from before the registration, however late.
-      if (this.#attachments.route(partition) !== channel) return;
-      if (this.#business.wasRenewed(partition, this.#leases.nextNumber)) this.endOn(partition);
-    } else if (this.#attachments.route(partition) === channel) {
-      line?.notConfirmed(partition);
+      const isRoute = this.#attachments.route(partition) === channel;
+      if (this.#business.isLost(partition) && isRoute) this.endOn(partition);
+    } else {
+      this.#renewals.notConfirmed(channel, partition);
     }
-  }
-
-  /** Partitions that this attachment does not serve go over another one; a mute one is given up. */
-  #unserved(channel: Channel, partitions: readonly number[], isMute: boolean): void {
-    if (isMute) {
-      channel.restart(new ElectionError("TIMEOUT", "a renewal was not answered in time"));
-      return;
-    }
-    const own = partitions.filter((p) => this.#attachments.route(p) === channel);
-    const isStuck = own.some((p) => !this.#attachments.avoid(p, channel));
-    const line = this.#lines.get(channel);
-    const isServed = (p: number): boolean =>
-      !partitions.includes(p) && line?.isTroubled(p) === false;
-    // With grace on, the end of an attachment is felt by all that it carries.
-    const servesOthers = this.#partitionsOver(channel).some(isServed);
-    if (isStuck && !servesOthers && this.#context.endpoints.count > 1) {
-      channel.restart(new ElectionError("NO_QUORUM", "no quorum confirms the renewals"));
-    }
-  }
-
-  /** The shortest lease of these partitions that still runs; the TTL without one. */
-  #shortestMs(partitions: readonly number[]): number {
-    let shortestMs = this.times.ttlMs;
-    const now = this.#clock.now();
-    for (const partition of partitions) {
-      const remainingMs = this.#leases.remainingMs(partition, now);
-      if (remainingMs > 0) shortestMs = Math.min(shortestMs, remainingMs);
-    }
-    return shortestMs;
   }
 
   /**
