@@ -129,6 +129,28 @@ test("a follower whose entries are gone from the leader's log is brought up by a
   expect([...machineOf(third).log]).toEqual([...machineOf(cluster.leader()).log]);
 });
 
+test("a snapshot that is longer on its way than two are apart arrives all the same", async () => {
+  const limits = { segmentBytes: 16_384, entryBytesMax: 4_096, snapshotEveryEntries: 30 };
+  const cluster = new MemoryCluster({ limits, ballast: new Uint8Array(2_500_000).fill(32) });
+  await cluster.startAll();
+  const [gone] = cluster.followers();
+  const disk = cluster.crash(gone!.replica, { kind: "lose-all" });
+  const { group } = machineOf(cluster.leader());
+  for (let i = 0; i < 120; i++) {
+    void group.propose(bytesOf(`${i}`.padEnd(2_000)));
+    if (i % 10 === 9) await cluster.advance(50, 5);
+  }
+  cluster.network.setFaults({ delayMs: { min: 40, max: 40 } });
+
+  const back = await cluster.start(gone!.replica, { disk });
+  for (let i = 0; i < 200 && machineOf(back).restores === 0; i++) {
+    for (let j = 0; j < 3; j++) void group.propose(bytesOf("more"));
+    await cluster.advance(10, 5);
+  }
+
+  expect(machineOf(back).restores).toBe(1);
+});
+
 test("a deposed leader whose log disagrees with the snapshot that it is sent keeps nothing of it", async () => {
   const limits = { segmentBytes: 4096, entryBytesMax: 1024, snapshotEveryEntries: 20 };
   const cluster = new MemoryCluster({ limits });

@@ -35,3 +35,8 @@ export function mostAdvancedPeer(state: RaftState): ReplicaId | undefined {
   }
   return best?.replica;
 }
+
+/** Somebody who is heard from is being sent the newest snapshot. */
+export function isSendingSnapshot(state: RaftState): boolean {
+  return peersOf(state).some((peer) => peer.isActive && peer.state === "snapshot");
+}

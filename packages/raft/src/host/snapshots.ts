@@ -15,6 +15,7 @@ import type { LogEntry } from "../log/entry.ts";
 import type { LogStore } from "../store/log-store.ts";
 import type { Applier } from "./applier.ts";
 import { type Deferred, deferred } from "./deferred.ts";
+import { isSendingSnapshot } from "./group-status.ts";
 import type { GroupServices, LoopMember } from "./services.ts";
 import { type SnapshotChunk, SnapshotReceiver } from "./snapshot-receiver.ts";
 import { walkInSlices } from "./snapshot-walk.ts";
@@ -87,9 +88,15 @@ export class Snapshots {
 
   /** Keeps a snapshot of what has been applied, or finds that the newest one will do. */
   async save(): Promise<void> {
-    const { group, store, applier, post } = this.#options;
+    const { group, store, state, applier, services, post } = this.#options;
     const mayKeepTail = this.#mayKeepTail;
     this.#mayKeepTail = true;
+    if (mayKeepTail && isSendingSnapshot(state)) {
+      // A newer one would end the one on its way, and on a slow path so for ever.
+      this.#notBeforeMs = services.clock.monotonicMs() + RETRY_MS;
+      this.#isRequested = false;
+      return;
+    }
     const newest = store.newestSnapshot(group);
     if (applier.appliedIndex > (newest?.head.index ?? 0) && !this.#isInstalling) {
       await this.#take(mayKeepTail);
