@@ -16,8 +16,6 @@ vi.setConfig({ testTimeout: 180_000 });
 const NODES = [1, 2, 3];
 /** Longer than an election takes. */
 const FAULT_MS = 2_000;
-/** A node that answers nobody is found by renewals only, and these are rarer the longer the TTL is. */
-const TTL_MS = 6_000;
 
 // Links give each node a loopback address of its own, which only Linux has without set-up.
 const onLinux = test.skipIf(process.platform !== "linux");
@@ -25,7 +23,7 @@ const onLinux = test.skipIf(process.platform !== "linux");
 onLinux("elections go on over links with 200 ms of delay and 5 % loss", async () => {
   await using scene = createScene();
   const cluster = await startCluster(scene, { hasLinks: true });
-  const workload = await startWorkload(cluster.urls, { ttlMs: TTL_MS });
+  const workload = await startWorkload(cluster.urls);
 
   for (const from of NODES) {
     for (const to of NODES) cluster.links?.treat(from, to, { delayMs: 200, lossShare: 0.05 });
@@ -52,7 +50,7 @@ onLinux.each<{ readonly fault: string; readonly cause: (links: Links, node: numb
 ])("no promise is broken while the node that leads $fault", async ({ cause }) => {
   await using scene = createScene();
   const cluster = await startCluster(scene, { hasLinks: true });
-  const workload = await startWorkload(cluster.urls, { ttlMs: TTL_MS });
+  const workload = await startWorkload(cluster.urls);
   const links = cluster.links;
   if (links === undefined) throw new Error("the cluster has no links");
   const leader = await busiestNode(cluster.urls[0] ?? "");

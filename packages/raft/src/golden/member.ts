@@ -133,7 +133,7 @@ export class Member {
   }
 
   /** Finishes the oldest waiting writes, or all of them. */
-  persist(count = Number.POSITIVE_INFINITY): void {
+  persist(count: number = Number.POSITIVE_INFINITY): void {
     for (let i = 0; i < count && this.#pending.length > 0; i++) this.#persistOne();
   }
 

@@ -24,7 +24,7 @@ interface Letter {
 const DELIVERIES_MAX = 2_000;
 
 export class World implements MemberWatcher {
-  readonly members = new Map<ReplicaId, Member>();
+  readonly members: Map<ReplicaId, Member> = new Map();
   readonly #config: Omit<CoreConfig, "replica">;
   #letters: Letter[] = [];
   /** `1>2`: what 1 sends never reaches 2. */
@@ -99,7 +99,7 @@ export class World implements MemberWatcher {
   }
 
   /** Takes messages away undelivered; returns how many. */
-  drop(isMeant: (letter: Letter) => boolean, count = Number.POSITIVE_INFINITY): number {
+  drop(isMeant: (letter: Letter) => boolean, count: number = Number.POSITIVE_INFINITY): number {
     let dropped = 0;
     this.#letters = this.#letters.filter((letter) => {
       const isDropped = dropped < count && isMeant(letter);
@@ -110,7 +110,7 @@ export class World implements MemberWatcher {
   }
 
   /** Delivers the messages that are on their way now, in their order. */
-  deliver(isMeant: (letter: Letter) => boolean, count = Number.POSITIVE_INFINITY): void {
+  deliver(isMeant: (letter: Letter) => boolean, count: number = Number.POSITIVE_INFINITY): void {
     const meant = this.#letters.filter(isMeant).slice(0, count);
     this.#letters = this.#letters.filter((letter) => !meant.includes(letter));
     for (const letter of meant) this.#deliver(letter);

@@ -64,7 +64,7 @@ export const FIRST: readonly ReplicaId[] = [1, 2, 3].map((node) => replicaIdOf(n
 export class MemoryCluster {
   readonly clock: ManualClock = createManualClock();
   readonly network: MemoryNetwork;
-  readonly members = new Map<ReplicaId, Member>();
+  readonly members: Map<ReplicaId, Member> = new Map();
   readonly #options: ClusterOptions;
   readonly #prng: Prng;
   #starts = 0;
