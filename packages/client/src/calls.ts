@@ -43,8 +43,9 @@ interface Call {
   readonly command: Command;
   readonly listener: CallListener;
   firstSentAt: Instant | undefined;
-  /** Where it has been sent and not been answered. */
+  /** Where it has been sent and not been answered, and when by the monotonic clock. */
   sentOver: Channel | undefined;
+  sentMs: number;
   cancelRetry: CancelTimer | undefined;
 }
 
@@ -78,6 +79,7 @@ export class Calls {
       listener,
       firstSentAt: undefined,
       sentOver: undefined,
+      sentMs: 0,
       cancelRetry: undefined,
     };
     this.#open.set(call.correlation, call);
@@ -114,6 +116,7 @@ export class Calls {
       if (!this.#open.has(call.correlation)) continue;
       call.firstSentAt ??= now;
       call.sentOver = channel;
+      call.sentMs = now.monotonicMs;
       call.listener.sending?.();
       bytes += sizeBound(call.command);
       const { correlation, command } = call;
@@ -146,6 +149,16 @@ export class Calls {
   refusedForMs(channel: Channel): number {
     const sinceMs = this.#refusedSince.get(channel);
     return sinceMs === undefined ? 0 : this.#runtime.clock.monotonicMs() - sinceMs;
+  }
+
+  /** When the oldest question was sent that waits over this channel, in monotonic milliseconds. */
+  oldestSentMs(channel: Channel): number | undefined {
+    let oldestMs: number | undefined;
+    for (const { sentOver, sentMs, cancelRetry } of this.#open.values()) {
+      if (sentOver !== channel || cancelRetry !== undefined) continue;
+      oldestMs = Math.min(oldestMs ?? sentMs, sentMs);
+    }
+    return oldestMs;
   }
 
   /** Forgets everything, without a word to the listeners. */

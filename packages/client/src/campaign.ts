@@ -35,6 +35,9 @@ export interface CampaignContext {
 /** After `work` has returned: a worker that has nothing to do must not keep the cluster busy. */
 const RE_ENTRY_PAUSE_MS = 250;
 
+/** As long as the usual lease: with one of a day, nobody would wait for the end of it. */
+const WITHDRAW_PATIENCE_MS = 10_000;
+
 export async function lead<T>(
   context: CampaignContext,
   election: string,
@@ -287,7 +290,7 @@ class Campaign {
     const { patienceMs } = office;
     const left = this.#candidacy.leave();
     // Past the lease the office falls by itself: an unreachable server must not hold a shutdown up.
-    if (patienceMs > 0) await this.#within(patienceMs, left);
+    if (patienceMs > 0) await this.#within(Math.min(patienceMs, WITHDRAW_PATIENCE_MS), left);
   }
 
   /** Resolves when the promise does, or at the end of the time. */

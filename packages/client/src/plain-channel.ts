@@ -29,6 +29,7 @@ import { type BeliefClock, createBeliefClock } from "./belief.ts";
 import { type CallListener, Calls, type CancelCall, type Command } from "./calls.ts";
 import type { Channel } from "./channel.ts";
 import { ElectionError } from "./error.ts";
+import { Silence } from "./silence.ts";
 
 export interface WatchListener {
   /** What to ask for, now: called for each new attachment. */
@@ -64,6 +65,7 @@ export class PlainChannel implements AttachmentsOwner {
   readonly #context: AttachmentsContext;
   readonly #attachments: Attachments;
   readonly #stateChanged: () => void;
+  readonly #silence: Silence;
   readonly #watches = new Map<bigint, Watch>();
   #unasked: Watch[] = [];
   #unwatch: bigint[] = [];
@@ -81,6 +83,10 @@ export class PlainChannel implements AttachmentsOwner {
     this.#stateChanged = stateChanged;
     this.#attachments = new Attachments(context, this);
     this.#calls = new Calls(context.runtime, (partition) => this.#attachments.route(partition));
+    this.#silence = new Silence(clock, {
+      oldestSentMs: (channel) => this.#calls.oldestSentMs(channel),
+      silent: (channel) => this.#giveUp(channel),
+    });
     this.#attachments.use(ANYWHERE);
     this.#attachments.open();
   }
@@ -108,6 +114,7 @@ export class PlainChannel implements AttachmentsOwner {
   }
 
   close(): void {
+    this.#silence.close();
     this.#calls.close();
     this.#attachments.close();
   }
@@ -128,6 +135,7 @@ export class PlainChannel implements AttachmentsOwner {
   }
 
   received(channel: Channel, frame: AttachResponse): void {
+    this.#silence.heard(channel);
     for (const reply of frame.replies) this.#calls.receive(channel, reply);
     let isCutOff = false;
     for (const { id, outcome } of frame.watchEvents) {
@@ -147,6 +155,7 @@ export class PlainChannel implements AttachmentsOwner {
   }
 
   detached(channel: Channel): void {
+    this.#silence.forget(channel);
     if (channel === this.#watchedOver) {
       this.#watchedOver = undefined;
       for (const { listener } of [...this.#watches.values()]) listener.detached();
@@ -157,6 +166,7 @@ export class PlainChannel implements AttachmentsOwner {
 
   drain(channel: Channel): AttachRequest | undefined {
     const commands = this.#calls.drain(channel, this.#clock.now());
+    if (commands.length > 0) this.#silence.asked(channel);
     const isWatched = channel === this.#watchedOver;
     const unasked = isWatched ? this.#unasked.splice(0) : [];
     const watches = unasked.map(({ id, listener }) =>
@@ -184,6 +194,12 @@ export class PlainChannel implements AttachmentsOwner {
     if (this.#context.endpoints.count === 1 || nowMs < this.#staysUntilMs) return;
     this.#staysUntilMs = nowMs + STAY_MS;
     channel.restart(new ElectionError("NO_QUORUM", "the node has no contact with a quorum"));
+  }
+
+  /** Nothing comes from there: what was asked is asked of another node, under the same ids. */
+  #giveUp(channel: Channel): void {
+    if (this.#context.endpoints.count === 1) return;
+    channel.restart(new ElectionError("TIMEOUT", "a question was not answered in time"));
   }
 
   #begin(watch: Watch): void {
