@@ -303,39 +303,6 @@ test("schedule J: an expiry is proposed only in the raftTerm in which the TTL wa
   expect(isOpen(world)).toBe(true);
 });
 
-test("schedule J: an expiry that was refused is not proposed again before a new round", async () => {
-  const world = createMemoryNode();
-  await open(world);
-  world.log(1).refuse("overloaded");
-  await world.advance(TTL_MS + 40);
-  const rounds = world.log(1).confirmCount;
-
-  renew(world, 1n);
-  world.log(1).refuse(undefined);
-  await settled();
-  await world.advance(1_000);
-
-  expect(rounds).toBeGreaterThan(0);
-  expect(isOpen(world)).toBe(true);
-});
-
-test("an expiry that was refused is judged again, and ends a session that stays silent", async () => {
-  const world = createMemoryNode();
-  await open(world);
-  world.log(1).refuse("overloaded");
-  await world.advance(TTL_MS);
-  const before = world.log(1).confirmCount;
-  await world.advance(1_000);
-  expect(isOpen(world)).toBe(true);
-  // Each judgement has a round.
-  expect(world.log(1).confirmCount - before).toBeLessThanOrEqual(5);
-
-  world.log(1).refuse(undefined);
-  await world.advance(300);
-
-  expect(isOpen(world)).toBe(false);
-});
-
 test("schedule J: a leader ends nobody without a quorum round begun after the deadline", async () => {
   const world = createMemoryNode();
   await open(world);
@@ -374,16 +341,6 @@ test("a session that has ended is told so, one that never was here likewise", as
 
   expect(ended.lease).toEqual({ kind: "ended" });
   expect(unknown.lease).toEqual({ kind: "not-registered" });
-});
-
-test("expiries go on while the disk is full: they may use the reserve", async () => {
-  const world = createMemoryNode();
-  await open(world);
-  world.log(1).refuse("no-space");
-
-  await world.advance(TTL_MS + 60);
-
-  expect(isOpen(world)).toBe(false);
 });
 
 const KEY = { kind: "election", namespace: "default", name: "e" } as const;
