@@ -4,54 +4,32 @@
  */
 
 import { constants, type Http2Session } from "node:http2";
-import { type AttachRequest, SessionService } from "@conclave/api";
-import { type Client, createClient } from "@connectrpc/connect";
-import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { createDeferred, type Deferred } from "./deferred.ts";
-import type { Attachment, AttachmentListener, Link } from "./link.ts";
+import { Http2SessionManager } from "@connectrpc/connect-node";
+import type { Link } from "./link.ts";
+import { attachStream, type Token } from "./node-attach.ts";
 
 /**
  * A frozen node, or a path that drops everything, answers no PING and sends no end either. A connection
  * without streams is not pinged: connect-node would go on with it after the connection's end, and throw.
  */
 const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 2_000 };
-/** The server's frames are at most this long (semantics and design section 4: 1 MiB and its framing). */
-const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 
-export function createNodeLink(token: (() => Promise<string>) | undefined): Link {
-  const nodes = new Map<string, NodeConnection>();
+export function createNodeLink(token: Token | undefined): Link {
+  const managers = new Map<string, Http2SessionManager>();
   return {
     attach(endpoint, listener) {
-      let node = nodes.get(endpoint);
-      if (node === undefined) {
-        node = connectionTo(endpoint);
-        nodes.set(endpoint, node);
+      let manager = managers.get(endpoint);
+      if (manager === undefined) {
+        manager = new DrainingSessionManager(endpoint, PING);
+        managers.set(endpoint, manager);
       }
-      return attach(node.client, token, listener);
+      return attachStream(manager, endpoint, token, listener);
     },
     close() {
-      for (const { manager } of nodes.values()) manager.abort();
-      nodes.clear();
+      for (const manager of managers.values()) manager.abort();
+      managers.clear();
     },
   };
-}
-
-interface NodeConnection {
-  readonly manager: Http2SessionManager;
-  readonly client: Client<typeof SessionService>;
-}
-
-function connectionTo(endpoint: string): NodeConnection {
-  const manager = new DrainingSessionManager(endpoint, PING);
-  const transport = createConnectTransport({
-    baseUrl: endpoint,
-    httpVersion: "2",
-    sessionManager: manager,
-    readMaxBytes: FRAME_BYTES_MAX,
-    // A frame in a data centre is not worth the server's time to compress it.
-    acceptCompression: [],
-  });
-  return { manager, client: createClient(SessionService, transport) };
 }
 
 /**
@@ -87,59 +65,5 @@ class DrainingSessionManager extends Http2SessionManager {
       late.on("error", () => {});
       late.close(constants.NGHTTP2_CANCEL);
     });
-  }
-}
-
-function attach(
-  client: Client<typeof SessionService>,
-  token: (() => Promise<string>) | undefined,
-  listener: AttachmentListener,
-): Attachment {
-  const controller = new AbortController();
-  const outbox = new Outbox();
-  const read = async (): Promise<void> => {
-    const headers: HeadersInit =
-      token === undefined ? {} : { authorization: `Bearer ${await token()}` };
-    const { signal } = controller;
-    for await (const frame of client.attach(outbox, { signal, headers })) listener.frame(frame);
-  };
-  void read().then(
-    () => listener.end(new Error("the server ended the stream")),
-    (error: unknown) => listener.end(error),
-  );
-  return {
-    send: (frame) => outbox.push(frame),
-    close: () => {
-      controller.abort();
-      outbox.end();
-    },
-  };
-}
-
-/** Frames on their way out, as connect wants them: an iterable that waits for more. */
-class Outbox implements AsyncIterable<AttachRequest> {
-  #frames: AttachRequest[] = [];
-  #isEnded = false;
-  #wake: Deferred<void> | undefined;
-
-  push(frame: AttachRequest): void {
-    this.#frames.push(frame);
-    this.#wake?.resolve();
-  }
-
-  end(): void {
-    this.#isEnded = true;
-    this.#wake?.resolve();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<AttachRequest, void, undefined> {
-    while (!this.#isEnded) {
-      const frames = this.#frames;
-      this.#frames = [];
-      yield* frames;
-      if (this.#frames.length > 0 || this.#isEnded) continue;
-      this.#wake = createDeferred<void>();
-      await this.#wake.promise;
-    }
   }
 }
