@@ -43,7 +43,7 @@ class DrainingSessionManager extends Http2SessionManager {
     ...args: Parameters<Http2SessionManager["request"]>
   ): ReturnType<Http2SessionManager["request"]> {
     const stream = await super.request(...args);
-    if (stream.session !== undefined) this.#ignoreLateAnswers(stream.session);
+    if (stream.session !== undefined) this.#watchOver(stream.session);
     // Of a stream that connect-node has let go of, nobody else hears; and it must not end the process.
     stream.on("error", () => {});
     stream.once("aborted", () => {
@@ -55,12 +55,14 @@ class DrainingSessionManager extends Http2SessionManager {
   }
 
   /**
-   * An answer that begins after its stream was let go of is taken by Node for a stream that the server
-   * has opened. Nobody listens to that one, so the end of its connection would end the process.
+   * What comes of a connection that connect-node has let go of ends no process. A PING that was still
+   * open then may time out; and an answer that begins after its stream was let go of is taken by Node
+   * for a stream that the server has opened, which nobody listens to when its connection ends.
    */
-  #ignoreLateAnswers(session: Http2Session): void {
+  #watchOver(session: Http2Session): void {
     if (this.#sessions.has(session)) return;
     this.#sessions.add(session);
+    session.on("error", () => {});
     session.on("stream", (late) => {
       late.on("error", () => {});
       late.close(constants.NGHTTP2_CANCEL);
