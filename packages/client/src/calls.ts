@@ -9,7 +9,7 @@
 
 import type { AttachCommand, AttachReply, FrameError } from "@conclave/api";
 import type { CancelTimer } from "@conclave/base";
-import type { Instant } from "./belief.ts";
+import type { BeliefClock, Instant } from "./belief.ts";
 import type { Channel } from "./channel.ts";
 import type { Runtime } from "./link.ts";
 import { isTransient } from "./wire-errors.ts";
@@ -104,10 +104,11 @@ export class Calls {
   }
 
   /** What to put into the next frame of a channel; empty when there is nothing. */
-  drain(channel: Channel, now: Instant): AttachCommand[] {
+  drain(channel: Channel, clock: BeliefClock): AttachCommand[] {
     const unsent = this.#unsent.get(channel);
     const commands: AttachCommand[] = [];
     if (unsent === undefined) return commands;
+    const now = clock.now();
     let bytes = 0;
     let taken = 0;
     for (const call of unsent) {

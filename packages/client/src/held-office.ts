@@ -31,7 +31,7 @@ export class HeldOffice implements Leadership {
   #isOver = false;
   // Most offices are held and resigned without anybody who listens.
   #controller: AbortController | undefined;
-  #over: Deferred<ElectionError> | undefined;
+  #over: Deferred<void> | undefined;
 
   constructor(election: string, term: bigint, ground: OfficeGround) {
     this.fence = { election, term, toString: () => `${election}#${term}` };
@@ -60,10 +60,10 @@ export class HeldOffice implements Leadership {
     return this.#isOver ? this.#reason?.() : undefined;
   }
 
-  /** Resolves, with the reason, when it is over. */
-  get over(): Promise<ElectionError> {
-    this.#over ??= createDeferred<ElectionError>();
-    if (this.end !== undefined) this.#over.resolve(this.end);
+  /** Resolves when it is over. Without the reason: to make that is dear, and seldom asked for. */
+  get over(): Promise<void> {
+    this.#over ??= createDeferred<void>();
+    if (this.#isOver) this.#over.resolve();
     return this.#over.promise;
   }
 
@@ -116,7 +116,7 @@ export class HeldOffice implements Leadership {
     if (this.#isOver) return;
     this.#isOver = true;
     this.abort(reason);
-    if (this.#reason !== undefined) this.#over?.resolve(this.#reason());
+    this.#over?.resolve();
   }
 }
 

@@ -165,7 +165,7 @@ export class PlainChannel implements AttachmentsOwner {
   }
 
   drain(channel: Channel): AttachRequest | undefined {
-    const commands = this.#calls.drain(channel, this.#clock.now());
+    const commands = this.#calls.drain(channel, this.#clock);
     if (commands.length > 0) this.#silence.asked(channel);
     const isWatched = channel === this.#watchedOver;
     const unasked = isWatched ? this.#unasked.splice(0) : [];

@@ -30,7 +30,9 @@ export class SessionRenewals {
   readonly #parts: SessionRenewalsParts;
   /** Of each attachment that stands. */
   readonly #lines = new Map<Channel, RenewalLine>();
-  /** Until then no attachment is given up because nobody confirms. */
+  /** How many attachments were given up for want of a quorum since anything was confirmed. */
+  #turns = 0;
+  /** When each node has had its turn: until then none is given up. */
   #staysUntilMs = 0;
 
   constructor(parts: SessionRenewalsParts) {
@@ -89,6 +91,7 @@ export class SessionRenewals {
   }
 
   confirmed(channel: Channel, partition: number): void {
+    this.#turns = 0;
     this.#lines.get(channel)?.confirmed(partition);
   }
 
@@ -153,14 +156,16 @@ export class SessionRenewals {
   }
 
   /**
-   * Whether an attachment may be given up for want of a quorum: at once, then once in a quarter of a
-   * TTL. Where there is no leader, no other node has one either, and all sessions would go round.
+   * Whether an attachment may be given up for want of a quorum: at once, until each node has had a
+   * turn, then once in a quarter of a TTL. Where there is no leader no other node has one either, and
+   * all sessions would go round and round.
    */
   #takeTurn(): boolean {
     const { context, ttlMs } = this.#parts;
     const { clock, prng } = context.runtime;
     const nowMs = clock.monotonicMs();
-    if (nowMs < this.#staysUntilMs) return false;
+    if (this.#turns >= context.endpoints.count && nowMs < this.#staysUntilMs) return false;
+    this.#turns += 1;
     this.#staysUntilMs = nowMs + ttlMs / 4 + prng.below(1 + Math.floor(ttlMs / 8));
     return true;
   }

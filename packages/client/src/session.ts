@@ -242,8 +242,10 @@ export class Session implements AttachmentsOwner {
       for (const reply of frame.replies) this.#calls.receive(channel, reply);
       for (const lease of frame.leases) this.#renewed(channel, lease);
     } finally {
+      const at = this.#frameAt;
       this.#frameAt = undefined;
-      this.#judge();
+      // As of the frame: the second clock is not read again for the few turns in between.
+      this.#judge(at);
     }
   }
 
@@ -262,7 +264,7 @@ export class Session implements AttachmentsOwner {
       this.#hasSentClose = true;
       return create(AttachRequestSchema, { closeSession: true });
     }
-    const commands = this.#calls.drain(channel, this.#clock.now());
+    const commands = this.#calls.drain(channel, this.#clock);
     const renewals = this.#renewals.take(channel);
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
@@ -319,9 +321,8 @@ export class Session implements AttachmentsOwner {
   /**
    * Tells a partition's members when its lease has begun or run out, and sets the clock for the next.
    */
-  #judge(): Instant {
+  #judge(now: Instant = this.#clock.now()): Instant {
     this.#cancelJudgement();
-    const now = this.#clock.now();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const partition of this.#offices.partitions) {
       const remainingMs = this.#leases.remainingMs(partition, now);
