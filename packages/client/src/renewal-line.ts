@@ -35,6 +35,7 @@ export class RenewalLine {
   /** Whether anything was answered since nothing was waited for. */
   #hasHeard = false;
   #isDue = false;
+  #nextMs = Number.POSITIVE_INFINITY;
   #cancelNext: CancelTimer | undefined;
   #cancelAnswer: CancelTimer | undefined;
 
@@ -80,7 +81,9 @@ export class RenewalLine {
     this.#unconfirmed.set(partition, times);
     const leaseMs = this.#owner.remainingMs(partition);
     const rangeMs = Math.max(SHORTEST_HURRY_MS, leaseMs / 32);
-    this.#next(rangeMs + this.#prng.below(1 + Math.floor(rangeMs)));
+    const delayMs = rangeMs + this.#prng.below(1 + Math.floor(rangeMs));
+    // One with a long lease, answered in the same frame, must not put off one that is nearly lost.
+    if (this.#clock.monotonicMs() + delayMs < this.#nextMs) this.#next(delayMs);
     if (times % UNCONFIRMED_MAX === 0) this.#owner.unserved([partition], false);
   }
 
@@ -142,6 +145,7 @@ export class RenewalLine {
 
   #next(delayMs: number): void {
     this.#cancelNext?.();
+    this.#nextMs = this.#clock.monotonicMs() + delayMs;
     this.#cancelNext = this.#clock.setTimer(delayMs, () => {
       this.#isDue = true;
       this.#owner.renewalDue();

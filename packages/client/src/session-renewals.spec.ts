@@ -78,3 +78,27 @@ test("while nobody leads, each node is tried at once, then one in a quarter of a
   expect(since.length).toBeGreaterThan(2);
   expect(since.length).toBeLessThanOrEqual(3 + 30_000 / 2_500);
 });
+
+test("a lease that is nearly over is not kept waiting by a long one that nobody confirms", async () => {
+  const world = createWorld({ partitionCount: 4, nodeCount: 3 });
+  const { client, sent } = await world.start({ endpoints: ["http://node-1"] });
+  const leaderships: Leadership[] = [];
+  // The second partition's answer comes first in a frame: the first one's must not outdo it.
+  for (const partition of [2, 1, 4]) {
+    const election = client.election(nameOn(partition, 4));
+    const campaigning = election.campaign({ ttlMs: 10_000, graceMs: 1_000 });
+    await world.advance(100);
+    leaderships.push(await campaigning);
+  }
+
+  const before = sent.length;
+  world.server.stall(1, true);
+  world.server.setNode(2, "refusing");
+  await world.advance(250);
+
+  const renewed = sent.slice(before).flatMap(({ frame }) => frame.renewals);
+  expect(renewed.filter(({ partitions }) => partitions.includes(2)).length).toBeGreaterThan(4);
+  world.server.stall(1, false);
+  await world.advance(2_000);
+  for (const leadership of leaderships) expect(leadership.signal.aborted).toBe(false);
+});
