@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Clients of a cluster of three, whose nodes die in every way and at every moment, one at a time: no
- * leadership that is held is lost to it. The seed of a failing run is printed by fast-check.
+ * leadership that is held is lost to it. From one fixed seed, so that a failure is everybody's and not
+ * one run's luck: to look further, give another.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -19,6 +20,11 @@ interface Death {
   readonly forMs: number;
 }
 
+interface Times {
+  readonly ttlMs: number;
+  readonly graceMs?: number;
+}
+
 const death: fc.Arbitrary<Death> = fc.record({
   node: fc.constantFrom(...NODES),
   state: fc.constantFrom("refusing" as const, "silent" as const, "cut-off" as const),
@@ -26,11 +32,26 @@ const death: fc.Arbitrary<Death> = fc.record({
   forMs: fc.integer({ min: 100, max: 8_000 }),
 });
 
+/**
+ * Nodes 3 and 2 led partitions 3 and 2. When the second dies, two partitions go unconfirmed at once
+ * over one attachment, the one with 750 ms left and the other with a whole TTL.
+ */
+const UNEQUAL_LEASES: [Death[], Times, number, number, bigint] = [
+  [
+    { node: 3, state: "refusing", afterMs: 2_109, forMs: 2_728 },
+    { node: 2, state: "refusing", afterMs: 1_537, forMs: 6_478 },
+  ],
+  { ttlMs: 10_000, graceMs: 1_000 },
+  23,
+  3,
+  1_415_395_246n,
+];
+
 test("no leadership is lost to the death of a minority of the nodes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(death, { minLength: 3, maxLength: 6 }),
-      fc.constantFrom(
+      fc.constantFrom<Times[]>(
         { ttlMs: 3_000 },
         { ttlMs: 3_000, graceMs: 1_000 },
         { ttlMs: 10_000 },
@@ -69,7 +90,7 @@ test("no leadership is lost to the death of a minority of the nodes", async () =
         expect(world.clock.pendingTimers).toBe(0);
       },
     ),
-    { numRuns: 200, endOnFailure: true },
+    { numRuns: 200, seed: 1, endOnFailure: true, examples: [UNEQUAL_LEASES] },
   );
 }, 60_000);
 

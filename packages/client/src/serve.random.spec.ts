@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Three processes that serve two elections, on one node or three, under everything that a network, a
- * machine, a cluster and an operator may do to them, in any order (A8, pain 6). The seed of a failing
- * run is printed by fast-check.
+ * machine, a cluster and an operator may do to them, in any order (A8, pain 6). From one fixed seed,
+ * so that a failure is everybody's and not one run's luck: to look further, give another.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -93,7 +93,7 @@ test.each([
           expect(world.clock.pendingTimers).toBe(0);
         },
       ),
-      { numRuns: runs },
+      { numRuns: runs, seed: 1 },
     );
   },
   60_000,
