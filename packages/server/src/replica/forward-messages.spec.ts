@@ -125,7 +125,7 @@ test("every request is read back as it was, with the clock of the node that sent
     fc.property(wallMs, request, (wallMs, message) => {
       expect(decodeRequest(encodeRequest({ wallMs, message }))).toEqual({ wallMs, message });
     }),
-    { numRuns: 500 },
+    { numRuns: 500, seed: 1 },
   );
 });
 
@@ -134,7 +134,7 @@ test("every answer is read back as it was, with the clock of the node that sent 
     fc.property(wallMs, answer, (wallMs, message) => {
       expect(decodeAnswer(encodeAnswer({ wallMs, message }))).toEqual({ wallMs, message });
     }),
-    { numRuns: 500 },
+    { numRuns: 500, seed: 1 },
   );
 });
 
@@ -156,7 +156,7 @@ test("bytes that nobody wrote are undefined, never an exception", () => {
     fc.property(fc.uint8Array(), (bytes) => {
       expect(() => [decodeRequest(bytes), decodeAnswer(bytes)]).not.toThrow();
     }),
-    { numRuns: 1_000 },
+    { numRuns: 1_000, seed: 1 },
   );
   expect(decodeRequest(new Uint8Array())).toBeUndefined();
   expect(decodeAnswer(Uint8Array.of(0xff))).toBeUndefined();

@@ -192,6 +192,6 @@ test("from anywhere to anywhere the steps arrive, and at no point is the majorit
         configuration = { voters: [...step.voters], learners: [...step.learners], outgoing: [] };
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 3_000, seed: 1 },
   );
 });
