@@ -56,7 +56,7 @@ test("three servers go on when one is killed, stop cleanly, and find their data 
   process.kill(second, "SIGKILL");
   const again = await eventually(
     "it says how to start the node again",
-    () => /conclave: {3}conclave (server --node 2 .*)\n/.exec(dev.stderr())?.[1],
+    () => /conclave: {3}(?:npx )?conclave (server --node 2 .*)\n/.exec(dev.stderr())?.[1],
     dev.stderr,
   );
   expect(dev.stderr()).toContain(`node 2 (pid ${second}) was ended by SIGKILL`);

@@ -104,6 +104,11 @@ class RunningWorkload implements Workload {
       for (const election of held) this.#candidates.push(this.#hold(client, i, election));
     }
     this.#candidates.push(this.#steer(await this.#connect()));
+    // So that a fault that comes at once finds something that was acknowledged.
+    await eventually(
+      "an operator's move is acknowledged",
+      async () => this.#acknowledged.length > 0,
+    );
   }
 
   async untilAllLead(): Promise<number> {
@@ -123,12 +128,11 @@ class RunningWorkload implements Workload {
   async stop(): Promise<History> {
     this.#stopping.abort();
     await Promise.all(this.#candidates);
-    const final: View[] = [];
-    for (const election of [...CONTENDED, ...HELD]) {
-      final.push(await eventually(`${election} is read`, () => readOnce(this.#reader, election)));
-    }
+    const end = await this.#readAll();
     const watched: WatchedElection[] = [];
-    for (const watcher of this.#watchers) watched.push(...(await watcher.readTo(final)));
+    for (const watcher of this.#watchers) watched.push(...(await watcher.readTo(end)));
+    // Anew, since a withdrawal may have come behind the reading: nothing that was seen is undone by now.
+    const final = await this.#readAll();
     await Promise.all(this.#clients.map((client) => client.close()));
     const offices = [...this.#offices.values()];
     return { watched, offices, acknowledged: this.#acknowledged, final, lost: this.#lost };
@@ -137,6 +141,14 @@ class RunningWorkload implements Workload {
   async abandon(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
+  async #readAll(): Promise<readonly View[]> {
+    const views: View[] = [];
+    for (const election of [...CONTENDED, ...HELD]) {
+      views.push(await eventually(`${election} is read`, () => readOnce(this.#reader, election)));
+    }
+    return views;
   }
 
   async #connect(): Promise<Client> {

@@ -13,6 +13,7 @@ function createReplica() {
     rounds: { join: (member) => void joined.push(member) },
     openSession: () => ({
       ...{ sessionId: S, ttlMs: 1_000, graceMs: 0, labels: new Map(), officeRevision: 0n },
+      principal: "",
       candidacies: [],
     }),
     revision: () => 7n,
