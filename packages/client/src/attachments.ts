@@ -118,6 +118,8 @@ export class Attachments implements ChannelOwner {
 
   detached(channel: Channel, isGoodbye: boolean): void {
     this.#owner.detached(channel, isGoodbye);
+    // Patience with the others was measured by leases that the end of this one may have cut.
+    for (const other of this.#all()) other.hurry();
     this.#reroute();
   }
 

@@ -70,6 +70,7 @@ export class Channel {
   #isFlushDue = false;
   #saidGoodbye = false;
   #failures = 0;
+  #triedAtMs = 0;
   #cancelTimer: CancelTimer = () => {};
 
   constructor(context: ChannelContext, addresses: Addresses, owner: ChannelOwner) {
@@ -109,6 +110,11 @@ export class Channel {
       if (frame === undefined) return;
       this.#attachment?.send(frame);
     }
+  }
+
+  /** What is left may have become shorter: waits for a welcome as long as a new try would. */
+  hurry(): void {
+    if (this.#attachment !== undefined && !this.isAttached) this.#awaitWelcome();
   }
 
   /** Gives the stream up and tries another node. */
@@ -157,9 +163,17 @@ export class Channel {
     });
     this.#attachment = attachment;
     attachment.send(create(AttachRequestSchema, { hello: this.#owner.hello() }));
+    this.#triedAtMs = clock.monotonicMs();
+    this.#awaitWelcome();
+  }
+
+  #awaitWelcome(): void {
+    const { clock } = this.#context.runtime;
     const patienceMs = Math.min(this.#owner.welcomeMs * 2 ** this.#failures, LONGEST_WELCOME_MS);
-    this.#cancelTimer = clock.setTimer(patienceMs, () =>
-      this.restart(new ElectionError("TIMEOUT", `${url} did not answer in time`)),
+    const leftMs = this.#triedAtMs + patienceMs - clock.monotonicMs();
+    this.#cancelTimer();
+    this.#cancelTimer = clock.setTimer(Math.max(1, leftMs), () =>
+      this.restart(new ElectionError("TIMEOUT", `${this.#endpoint} did not answer in time`)),
     );
   }
 
