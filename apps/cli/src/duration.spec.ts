@@ -26,7 +26,7 @@ test("what is written is read back as the same number of milliseconds", () => {
     fc.property(fc.integer({ min: 0, max: 90_000_000 }), (ms) => {
       expect(parseDuration(formatDuration(ms))).toEqual({ kind: "duration", ms });
     }),
-    { numRuns: 300 },
+    { numRuns: 300, seed: 1 },
   );
 });
 
