@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What can be seen of a simulated world, from inside its processes: the only thing that rules judge.
+ * Types only. Observations come in the order in which things happen.
+ */
+
+import type { Change } from "@conclave/fsm";
+import type { GroupId, Role } from "@conclave/raft";
+import type { Operation } from "../history/operation.ts";
+
+/** A process of a server: the node, and how often it has been started. */
+export interface ServerLife {
+  readonly node: number;
+  readonly life: number;
+  readonly incarnation: number;
+}
+
+export type Observation =
+  | { readonly kind: "server-started"; readonly server: ServerLife }
+  | {
+      readonly kind: "server-ended";
+      readonly server: ServerLife;
+      readonly how: "stopped" | "killed" | "power-cut" | "failed";
+      readonly detail: string;
+    }
+  | {
+      readonly kind: "role";
+      readonly server: ServerLife;
+      readonly group: GroupId;
+      readonly role: Role;
+      /** Of its log at this moment. */
+      readonly commitIndex: number;
+      readonly lastIndex: number;
+    }
+  /** Handed to the replica, in order. */
+  | {
+      readonly kind: "committed";
+      readonly server: ServerLife;
+      readonly group: GroupId;
+      readonly entries: readonly {
+        readonly index: number;
+        readonly raftTerm: number;
+        readonly bytes: Uint8Array;
+      }[];
+    }
+  | {
+      readonly kind: "restored";
+      readonly server: ServerLife;
+      readonly group: GroupId;
+      readonly index: number;
+      readonly raftTerm: number;
+    }
+  /** An election changed on a replica. */
+  | {
+      readonly kind: "changed";
+      readonly server: ServerLife;
+      readonly partition: number;
+      readonly change: Change;
+    }
+  /** A proposal was acknowledged to whoever proposed it, on the leader. */
+  | {
+      readonly kind: "acknowledged";
+      readonly server: ServerLife;
+      readonly group: GroupId;
+      readonly index: number;
+    }
+  /** What a client believes: told at each change, from its own side. */
+  | {
+      readonly kind: "office";
+      readonly client: string;
+      readonly election: string;
+      readonly candidate: string;
+      readonly term: bigint;
+      readonly state: "taken" | "suspended" | "resumed" | "lost" | "resigned";
+    }
+  | { readonly kind: "operation"; readonly operation: Operation }
+  /** What a watch of a client yielded; `gap`: it says that events are missing. */
+  | {
+      readonly kind: "watched";
+      readonly client: string;
+      readonly watch: number;
+      readonly election: string;
+      readonly revision: bigint;
+      readonly term: bigint;
+      readonly leader: string | undefined;
+      readonly candidates: readonly string[];
+      readonly isGap: boolean;
+    }
+  /** A fenced register took or refused a write. */
+  | {
+      readonly kind: "fenced-write";
+      readonly client: string;
+      readonly election: string;
+      readonly term: bigint;
+      readonly isTaken: boolean;
+    }
+  | { readonly kind: "fault"; readonly fault: string }
+  | { readonly kind: "healed" }
+  /** An assertion of the product failed, or something was thrown that nobody caught. */
+  | { readonly kind: "broken"; readonly where: string; readonly message: string };
+
+export interface Violation {
+  /** R1 to C3, or O1 to O8. */
+  readonly rule: string;
+  readonly message: string;
+}
