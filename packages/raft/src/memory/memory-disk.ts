@@ -211,6 +211,11 @@ class TwinDisk implements MemoryDisk {
       },
       write: (offset, bytes) => this.#write(name, inode, offset, bytes),
       datasync: () => this.#datasync(inode),
+      // In its two steps, so that faults and power cuts come between them too.
+      writeDurably: async (offset, bytes) => {
+        const written = await this.#write(name, inode, offset, bytes);
+        return written.kind === "ok" ? this.#datasync(inode) : written;
+      },
       close: async () => {},
     };
   }

@@ -38,6 +38,12 @@ export interface DiskFile {
    * and reads show it: kernels mark the pages of a failed write-back clean.
    */
   datasync(): Promise<DiskResult<void>>;
+  /**
+   * A `write` and its `datasync` in one operation, for where both would be waited for. A fault is that
+   * of a sync, whichever of the two has failed. First called while the file has the name under which
+   * it was opened or created.
+   */
+  writeDurably(offset: number, bytes: Uint8Array): Promise<DiskResult<void>>;
   /** Gives the handle back; syncs nothing. */
   close(): Promise<void>;
 }

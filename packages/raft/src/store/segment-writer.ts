@@ -168,16 +168,11 @@ export class SegmentWriter {
     const encoded = encode(records, from, this.#end, segment.capacity);
     if (encoded.positions.length === 0) return { kind: "full" };
     const { writer, positions } = encoded;
-    const written = await segment.file.write(end, writer.bytes);
+    const written = await segment.file.writeDurably(end, writer.bytes);
     if (written.kind === "fault") {
-      this.#isDistrusted = written.reason !== "no-space";
-      return written;
-    }
-    const synced = await segment.file.datasync();
-    if (synced.kind === "fault") {
       this.#isDistrusted = true;
       // Whatever the disk calls it, the pages are lost: this is never "no room, try again here".
-      return { ...synced, reason: "io" };
+      return { ...written, reason: "io" };
     }
     noteIndices(segment, records, from, positions.length);
     this.#end = { ...this.#end, end: end + writer.length, checksum: writer.checksum };
@@ -258,8 +253,7 @@ export class SegmentWriter {
   ): Promise<DiskFault | undefined> {
     const { disk } = this.#options;
     const name = segmentName(sequence);
-    let done = await file.write(0, bytes);
-    if (done.kind === "ok") done = await file.datasync();
+    let done = await file.writeDurably(0, bytes);
     if (done.kind === "ok") done = await disk.rename(file.name, name);
     if (done.kind === "ok") done = await disk.syncDirectory();
     if (done.kind === "ok") return undefined;

@@ -26,6 +26,38 @@ test("what is written inside a preallocated file is read back, and its size stay
   await disk.unlock();
 });
 
+test("what is written durably is seen by every reader, also after the file got another name", async () => {
+  await using place = await temporaryDirectory();
+  const disk = createFileDisk(place.path);
+  expectOk(await disk.lock());
+  const before = await openHandles(join(place.path, "b"));
+  const file = expectOk(await disk.create("a", 100));
+
+  expectOk(await file.writeDurably(10, Uint8Array.of(1, 2)));
+  expectOk(await disk.rename("a", "b"));
+  expectOk(await file.writeDurably(12, Uint8Array.of(3)));
+
+  expect([...expectOk(await file.read(9, 5))]).toEqual([0, 1, 2, 3, 0]);
+  expect((await readFile(join(place.path, "b"))).length).toBe(100);
+  await file.close();
+  expect(await openHandles(join(place.path, "b"))).toBe(before);
+  await disk.unlock();
+});
+
+test("a file that lost its name to another is not written to under it", async () => {
+  await using place = await temporaryDirectory();
+  const disk = createFileDisk(place.path);
+  expectOk(await disk.lock());
+  const file = expectOk(await disk.create("a", 1));
+  expectOk(await disk.rename("a", "b"));
+  await expectOk(await disk.create("a", 1)).close();
+
+  await expect(file.writeDurably(0, Uint8Array.of(1))).rejects.toThrow(/^S9: /);
+
+  expect([...(await readFile(join(place.path, "a")))]).toEqual([0]);
+  await disk.unlock();
+});
+
 test("a renamed file replaces the one that had the name", async () => {
   await using place = await temporaryDirectory();
   const disk = createFileDisk(place.path);
@@ -58,6 +90,7 @@ test("a full device is no-space", async () => {
   const file = expectOk(await disk.open("full"));
 
   expect(await file.write(0, Uint8Array.of(1))).toMatchObject({ reason: "no-space" });
+  expect(await file.writeDurably(0, Uint8Array.of(1))).toMatchObject({ reason: "no-space" });
   await file.close();
 });
 
