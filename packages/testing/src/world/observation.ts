@@ -86,13 +86,20 @@ export type Observation =
       readonly candidates: readonly string[];
       readonly isGap: boolean;
     }
-  /** A fenced register took or refused a write. */
+  /**
+   * A fenced register took or refused a write. The writer had claimed the register with its term,
+   * which answers the value and shuts out lower terms, and counts up from what it knows.
+   */
   | {
       readonly kind: "fenced-write";
       readonly client: string;
       readonly election: string;
       readonly term: bigint;
       readonly isTaken: boolean;
+      /** What the writer believed to be there. */
+      readonly expected: number;
+      /** What is there afterwards. */
+      readonly value: number;
     }
   | { readonly kind: "fault"; readonly fault: string }
   | { readonly kind: "healed" }

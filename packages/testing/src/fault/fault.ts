@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What goes wrong in a simulated world, as values: a schedule of them can be written down, replayed
+ * and shrunk. Types only. Hosts are named `node 1` and so on, and clients by their own names.
+ */
+
+import type { DiskOperation } from "@conclave/raft/memory";
+
+interface At {
+  /** Since the beginning of the run. */
+  readonly atMs: number;
+}
+
+/** The process dies and is started again. */
+interface Restart {
+  readonly node: number;
+  readonly downMs: number;
+}
+
+interface Lasting {
+  readonly forMs: number;
+}
+
+export type Fault = At &
+  (
+    | ({ readonly kind: "kill" } & Restart)
+    /** A shutdown in order. */
+    | ({ readonly kind: "stop" } & Restart)
+    /** The machines lose power at one instant: what was not synced is lost, kept or torn. */
+    | {
+        readonly kind: "power-cut";
+        readonly nodes: readonly number[];
+        readonly fate: "lose-all" | "keep-all" | "random";
+        readonly downMs: number;
+      }
+    /** As SIGSTOP and SIGCONT; of a client also a loop that something blocks. */
+    | ({ readonly kind: "pause"; readonly host: string } & Lasting)
+    /** The machine sleeps: its monotonic clock stands still, the clock of its uptime does not. */
+    | ({ readonly kind: "sleep"; readonly host: string } & Lasting)
+    | { readonly kind: "kill-client"; readonly client: string; readonly downMs: number }
+    | { readonly kind: "wall-jump"; readonly host: string; readonly byMs: number }
+    /** Hosts of different sides hear nothing of each other; who is on no side hears all. */
+    | ({ readonly kind: "split"; readonly sides: readonly (readonly string[])[] } & Lasting)
+    | ({ readonly kind: "cut"; readonly from: string; readonly to: string } & Lasting)
+    | ({
+        readonly kind: "slow";
+        readonly from: string;
+        readonly to: string;
+        readonly delayMs: number;
+      } & Lasting)
+    | { readonly kind: "reset"; readonly from: string; readonly to: string }
+    /** The end of a connection that only `to` sees: `from` goes on in the belief that it stands. */
+    | { readonly kind: "half-open"; readonly from: string; readonly to: string }
+    /** Frames between nodes that carry Raft messages only. */
+    | ({
+        readonly kind: "lossy";
+        readonly lostPermille: number;
+        readonly doubledPermille: number;
+        readonly isReordering: boolean;
+      } & Lasting)
+    | ({ readonly kind: "slow-disk"; readonly node: number; readonly syncMs: number } & Lasting)
+    | ({ readonly kind: "full-disk"; readonly node: number } & Lasting)
+    /** The disk refuses, the process ends, and a new one finds the disk well. */
+    | ({ readonly kind: "disk-error"; readonly operation: DiskOperation } & Restart)
+    /** One bit of one file turns while the process is down. Which one, `pick` says. */
+    | ({ readonly kind: "rot"; readonly pick: number } & Restart)
+    /** Somebody empties the directory. */
+    | ({ readonly kind: "wipe" } & Restart)
+    | { readonly kind: "transfer"; readonly partition: number; readonly to: number }
+    /** An operator takes the node out of the cluster, empties it, and has it join again. */
+    | ({ readonly kind: "replace" } & Restart)
+  );
+
+export type FaultKind = Fault["kind"];
