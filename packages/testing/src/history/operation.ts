@@ -28,8 +28,8 @@ export type Call =
   | { readonly kind: "delete"; readonly ifRevision: bigint | undefined };
 
 export type Result =
-  /** `campaign`: the office it won. */
-  | { readonly kind: "led"; readonly term: bigint; readonly revision: bigint }
+  /** `campaign`: the office it won. The revision is not told to everybody. */
+  | { readonly kind: "led"; readonly term: bigint; readonly revision: bigint | undefined }
   | { readonly kind: "view"; readonly view: SeenElection }
   | {
       readonly kind: "fence";

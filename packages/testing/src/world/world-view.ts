@@ -13,11 +13,23 @@ export interface RunningServer {
   readonly replicas: ElectionNode | undefined;
 }
 
+/** An office that a living process would claim to hold if it were asked now; a paused one cannot be asked. */
+export interface Belief {
+  readonly client: string;
+  readonly election: string;
+  readonly candidate: string;
+  readonly term: bigint;
+  /** By its own clocks; above 0. */
+  readonly remainingMs: number;
+}
+
 export interface WorldView {
   readonly nowMs: number;
   readonly partitionCount: number;
   /** Of those that run, by node. */
   readonly servers: readonly RunningServer[];
+  /** For C3 and O2: exact at this instant, unlike what a process has come round to report. */
+  readonly beliefs: readonly Belief[];
   /** Candidates that live, want office and could have it by now; for liveness. */
   readonly waiting: readonly {
     readonly election: string;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Draws a schedule of faults. Any of them may meet any other, but for those that destroy what a disk
+ * had acknowledged: of these one run has one, since two of them are more than a group can bear.
+ */
+
+import type { Prng } from "@conclave/base";
+import type { Fault, FaultKind } from "./fault.ts";
+
+export interface Hosts {
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly clients: readonly string[];
+  readonly safetyMs: number;
+}
+
+/** They take acknowledged data from a node for good. */
+const DESTRUCTIVE: readonly FaultKind[] = ["rot", "wipe", "replace"];
+
+const KINDS: readonly FaultKind[] = [
+  "kill",
+  "stop",
+  "power-cut",
+  "pause",
+  "sleep",
+  "kill-client",
+  "wall-jump",
+  "split",
+  "cut",
+  "slow",
+  "reset",
+  "half-open",
+  "lossy",
+  "slow-disk",
+  "full-disk",
+  "disk-error",
+  "transfer",
+];
+
+/** When the first one comes: by then a small cluster has formed and somebody leads. */
+const BEGIN_MS = 1_000;
+
+export function drawFaults(prng: Prng, hosts: Hosts): readonly Fault[] {
+  const kinds = KINDS.filter(() => prng.chance(1, 3));
+  const count = kinds.length === 0 ? 0 : 1 + prng.below(12);
+  const faults = Array.from({ length: count }, () => draw(pick(prng, kinds), prng, hosts));
+  if (hosts.nodes >= 3 && prng.chance(1, 4))
+    faults.push(draw(pick(prng, DESTRUCTIVE), prng, hosts));
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
+  const atMs = BEGIN_MS + prng.below(hosts.safetyMs - BEGIN_MS);
+  const node = 1 + prng.below(hosts.nodes);
+  const client = pick(prng, hosts.clients);
+  const names = [...nodeNames(hosts.nodes), ...hosts.clients];
+  const host = pick(prng, names);
+  const forMs = lasting(prng);
+  const downMs = lasting(prng);
+  switch (kind) {
+    case "kill":
+    case "stop":
+    case "wipe":
+    case "replace":
+      return { kind, atMs, node, downMs };
+    case "power-cut": {
+      const nodes = prng.chance(1, 3) ? range(hosts.nodes) : [node];
+      return { kind, atMs, nodes, fate: pick(prng, ["lose-all", "keep-all", "random"]), downMs };
+    }
+    case "pause":
+      return { kind, atMs, host, forMs };
+    case "sleep":
+      return { kind, atMs, host: client, forMs };
+    case "kill-client":
+      return { kind, atMs, client, downMs };
+    case "wall-jump":
+      return { kind, atMs, host, byMs: (prng.below(3) - 1) * 3_600_000 };
+    case "split":
+      return { kind, atMs, sides: drawSides(prng, names), forMs };
+    case "cut":
+    case "slow": {
+      const to = pick(
+        prng,
+        names.filter((name) => name !== host),
+      );
+      const path = { atMs, from: host, to, forMs };
+      return kind === "cut" ? { kind, ...path } : { kind, ...path, delayMs: 20 + prng.below(400) };
+    }
+    case "reset":
+    case "half-open":
+      return { kind, atMs, from: host, to: `node ${node}` };
+    case "lossy":
+      return {
+        ...{ kind, atMs, forMs },
+        lostPermille: prng.below(200),
+        doubledPermille: prng.below(200),
+        isReordering: prng.chance(1, 2),
+      };
+    case "slow-disk":
+      return { kind, atMs, node, syncMs: pick(prng, [20, 200, 2_000]), forMs };
+    case "full-disk":
+      return { kind, atMs, node, forMs };
+    case "disk-error":
+      return { kind, atMs, node, operation: pick(prng, ["write", "datasync", "create"]), downMs };
+    case "rot":
+      return { kind, atMs, node, pick: prng.nextUint32(), downMs };
+    case "transfer":
+      return { kind, atMs, partition: 1 + prng.below(hosts.partitions), to: node };
+  }
+}
+
+/** Two sides, or a bridge: one that is on neither hears both. */
+function drawSides(prng: Prng, names: readonly string[]): readonly (readonly string[])[] {
+  const sides: [string[], string[]] = [[], []];
+  const hasBridge = prng.chance(1, 3);
+  for (const name of names) {
+    const side = prng.below(hasBridge ? 3 : 2);
+    if (side < 2) sides[side as 0 | 1].push(name);
+  }
+  return sides;
+}
+
+/** Mostly about as long as an election, sometimes as long as a session. */
+function lasting(prng: Prng): number {
+  return prng.chance(1, 3) ? 500 + prng.below(5_000) : 20 + prng.below(900);
+}
+
+export function nodeNames(nodes: number): readonly string[] {
+  return range(nodes).map((node) => `node ${node}`);
+}
+
+function range(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
+
+function pick<T>(prng: Prng, choices: readonly T[]): T {
+  return choices[prng.below(choices.length)] as T;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Draws a run from a seed. Swarm testing (Groce et al., 2012): each run has some kinds of faults and
+ * not the others, so that those which hide each other also come alone; sizes and paces differ too.
+ */
+
+import { createPrng, type Prng } from "@conclave/base";
+import { drawFaults } from "../fault/draw-faults.ts";
+import type { ClientPlan, Plan } from "./plan.ts";
+
+const SAFETY_MS = [6_000, 10_000, 15_000];
+const TTL_MS = [500, 800, 1_000, 2_000, 3_000, 5_000];
+const CLIENT_NAMES = ["ada", "bob", "cyd", "dan", "eve"];
+
+export function drawPlan(seed: bigint): Plan {
+  const prng = createPrng(seed).child("plan");
+  const nodes = pick(prng, [1, 3, 3, 3, 3, 3, 3, 5]);
+  const partitions = pick(prng, [1, 1, 2, 3]);
+  const elections = 1 + prng.below(3);
+  const clients = drawClients(prng.child("clients"), elections);
+  const safetyMs = pick(prng, SAFETY_MS);
+  const hosts = { nodes, partitions, clients: clients.map(({ name }) => name), safetyMs };
+  return {
+    ...{ seed, nodes, partitions, elections, clients, safetyMs },
+    clockPpm: Array.from({ length: nodes }, () => clockPpm(prng)),
+    operators: prng.below(3),
+    readers: prng.below(3),
+    watchers: 1 + prng.below(2),
+    paceMs: pick(prng, [30, 100, 300]),
+    isEncoded: prng.chance(1, 3),
+    snapshotEveryEntries: pick(prng, [8, 40, 400]),
+    syncMs: pick(prng, [0, 1, 5]),
+    delayMs: pick(prng, [
+      { min: 0, max: 0 },
+      { min: 1, max: 3 },
+      { min: 5, max: 40 },
+    ]),
+    faults: drawFaults(prng.child("faults"), hosts),
+  };
+}
+
+function drawClients(prng: Prng, elections: number): readonly ClientPlan[] {
+  return CLIENT_NAMES.slice(0, 2 + prng.below(3)).map((name) => ({
+    name,
+    ttlMs: pick(prng, TTL_MS),
+    graceMs: pick(prng, [0, 0, 100, 500]),
+    clockPpm: clockPpm(prng),
+    elections: 1 + prng.below(elections),
+  }));
+}
+
+/** Within half a percent of the truth, so that no two clocks are further apart than one (semantics A2). */
+function clockPpm(prng: Prng): number {
+  return prng.chance(1, 2) ? 1_000_000 : 995_000 + prng.below(10_001);
+}
+
+export function pick<T>(prng: Prng, choices: readonly [T, ...T[]] | readonly T[]): T {
+  return choices[prng.below(choices.length)] as T;
+}

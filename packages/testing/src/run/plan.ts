@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One run of the simulator, as a value: who takes part, for how long, and what goes wrong. Equal plans
+ * give equal runs on the same commit. Types, and how a plan is written to a file and read again.
+ */
+
+import type { Fault } from "../fault/fault.ts";
+
+export interface ClientPlan {
+  readonly name: string;
+  readonly ttlMs: number;
+  /** 0: off. */
+  readonly graceMs: number;
+  /** How fast its clock runs, in millionths; 1,000,000 is right. Within 1 % (semantics A2). */
+  readonly clockPpm: number;
+  /** In how many of the elections it stands. */
+  readonly elections: number;
+}
+
+export interface Plan {
+  readonly seed: bigint;
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly elections: number;
+  /** Of each node, as `ClientPlan.clockPpm`. */
+  readonly clockPpm: readonly number[];
+  readonly clients: readonly ClientPlan[];
+  readonly operators: number;
+  readonly readers: number;
+  readonly watchers: number;
+  /** Between two things that an actor does, on the average. */
+  readonly paceMs: number;
+  /** Frames pass as bytes, or as the objects that they were. */
+  readonly isEncoded: boolean;
+  /** Entries of a group after which a snapshot is taken; small ones make for many. */
+  readonly snapshotEveryEntries: number;
+  readonly syncMs: number;
+  readonly delayMs: { readonly min: number; readonly max: number };
+  /** Faults go on for so long; then everything heals, and the cluster has to go on. */
+  readonly safetyMs: number;
+  readonly faults: readonly Fault[];
+}
+
+/** For files: JSON, with the seed in decimal. */
+export function planToJson(plan: Plan): string {
+  return JSON.stringify({ ...plan, seed: String(plan.seed) }, undefined, 2);
+}
+
+/** @throws {Error} for what is no plan; a file of another version of the simulator may be none. */
+export function planFromJson(text: string): Plan {
+  const read = JSON.parse(text) as Omit<Plan, "seed"> & { readonly seed: string };
+  if (typeof read.seed !== "string" || !Array.isArray(read.faults)) {
+    throw new Error("this is no plan of the simulator: it has no seed, or no faults");
+  }
+  return { ...read, seed: BigInt(read.seed) };
+}
