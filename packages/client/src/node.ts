@@ -6,7 +6,7 @@ import { hostname, uptime } from "node:os";
 import { type Clock, createPrng } from "@conclave/base";
 import { createClient } from "./client.ts";
 import type { Client, ConnectOptions } from "./election.ts";
-import type { Runtime } from "./link.ts";
+import type { Link, Runtime } from "./link.ts";
 import { createNodeLink } from "./node-link.ts";
 
 /**
@@ -20,6 +20,23 @@ import { createNodeLink } from "./node-link.ts";
  */
 export function connect(options: ConnectOptions): Promise<Client> {
   return createClient(nodeRuntime(options), options);
+}
+
+/**
+ * Connects as `connect` does, but dials what `route` makes of each node's URL, of those that the
+ * cluster names too. For proxies that tests put between this client and the nodes.
+ */
+export function connectBy(
+  route: (endpoint: string) => string,
+  options: ConnectOptions,
+): Promise<Client> {
+  const runtime = nodeRuntime(options);
+  const { link } = runtime;
+  const routed: Link = {
+    attach: (endpoint, listener) => link.attach(route(endpoint), listener),
+    close: () => link.close(),
+  };
+  return createClient({ ...runtime, link: routed }, options);
 }
 
 function nodeRuntime(options: ConnectOptions): Runtime {

@@ -67,7 +67,7 @@ export class ClusterMember {
       self: { node, incarnation, address, clusterId, version },
       clock: systemClock,
       prng: prng.child("mesh"),
-      dialer: createPeerDialer(peerTlsOf(options.options)),
+      dialer: createPeerDialer(peerTlsOf(options.options), options.options.route),
       log: (text) => log("warn", text),
     });
     this.#host = createHost({

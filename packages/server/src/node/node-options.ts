@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly partitionCount: number | undefined;
   /** Tells this cluster from another with the same members. Undefined: none, or as at the first start. */
   readonly clusterToken: string | undefined;
+  /** Where another member's address is dialled. Default: there itself. For proxies that tests put between. */
+  readonly route?: (address: string) => string;
   /** Origins whose pages may call. */
   readonly corsOrigins: readonly string[];
   /** Of the software, for showing. */

@@ -16,17 +16,23 @@ import { isMalformed } from "../wire/malformed.ts";
 import { PeerConnection, type PeerTls } from "./peer-connection.ts";
 import { PEER_FRAME_BYTES_MAX } from "./peer-service.ts";
 
-/** @param tls for nodes whose ports speak TLS. */
-export function createPeerDialer(tls?: PeerTls): PeerDialer & PeerIntroducer {
+/**
+ * @param tls for nodes whose ports speak TLS.
+ * @param route where an address is dialled; default: there itself.
+ */
+export function createPeerDialer(
+  tls?: PeerTls,
+  route: (address: string) => string = (address) => address,
+): PeerDialer & PeerIntroducer {
   return {
-    exchange: (address, requests, signal) => exchange(address, tls, requests, signal),
+    exchange: (address, requests, signal) => exchange(route(address), tls, requests, signal),
     introduce: (address, timeoutMs, signal) =>
-      ask(address, tls, async (client) => {
+      ask(route(address), tls, async (client) => {
         const introduction = introductionOf(await client.introduce({}, { timeoutMs, signal }));
         return isMalformed(introduction) ? undefined : introduction;
       }),
     join: (address, request, timeoutMs, signal) =>
-      ask(address, tls, async (client) => {
+      ask(route(address), tls, async (client) => {
         const outcome = joinOutcomeOf(
           await client.join(joinMessageOf(request), { timeoutMs, signal }),
         );

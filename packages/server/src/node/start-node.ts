@@ -28,7 +28,7 @@ export async function startNode(options: NodeOptions): Promise<StartedNode | Nod
     return place;
   }
   const running = new RunningNode({ ...options, address: place.address }, file);
-  const introducer = createPeerDialer(peerTlsOf(options));
+  const introducer = createPeerDialer(peerTlsOf(options), options.route);
   const fault = (await running.open()) ?? (await settle(running, introducer));
   if (fault !== undefined) {
     await running.stop(0);
