@@ -5,6 +5,7 @@
  */
 
 import type { Prng } from "@conclave/base";
+import { pick } from "../pick.ts";
 import type { Fault, FaultKind } from "./fault.ts";
 
 export interface Hosts {
@@ -131,8 +132,4 @@ export function nodeNames(nodes: number): readonly string[] {
 
 function range(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
-}
-
-function pick<T>(prng: Prng, choices: readonly T[]): T {
-  return choices[prng.below(choices.length)] as T;
 }

@@ -6,6 +6,7 @@
 
 import { createPrng, type Prng } from "@conclave/base";
 import { drawFaults } from "../fault/draw-faults.ts";
+import { pick } from "../pick.ts";
 import type { ClientPlan, Plan } from "./plan.ts";
 
 const SAFETY_MS = [6_000, 10_000, 15_000];
@@ -22,7 +23,7 @@ export function drawPlan(seed: bigint): Plan {
   const hosts = { nodes, partitions, clients: clients.map(({ name }) => name), safetyMs };
   return {
     ...{ seed, nodes, partitions, elections, clients, safetyMs },
-    clockPpm: Array.from({ length: nodes }, () => clockPpm(prng)),
+    driftPpm: Array.from({ length: nodes }, () => driftPpm(prng)),
     operators: prng.below(3),
     readers: prng.below(3),
     watchers: 1 + prng.below(2),
@@ -44,16 +45,12 @@ function drawClients(prng: Prng, elections: number): readonly ClientPlan[] {
     name,
     ttlMs: pick(prng, TTL_MS),
     graceMs: pick(prng, [0, 0, 100, 500]),
-    clockPpm: clockPpm(prng),
+    driftPpm: driftPpm(prng),
     elections: 1 + prng.below(elections),
   }));
 }
 
-/** Within half a percent of the truth, so that no two clocks are further apart than one (semantics A2). */
-function clockPpm(prng: Prng): number {
-  return prng.chance(1, 2) ? 1_000_000 : 995_000 + prng.below(10_001);
-}
-
-export function pick<T>(prng: Prng, choices: readonly [T, ...T[]] | readonly T[]): T {
-  return choices[prng.below(choices.length)] as T;
+/** Within half a percent of the truth, so that no two are more than one apart (semantics A2). */
+function driftPpm(prng: Prng): number {
+  return prng.chance(1, 2) ? 0 : prng.below(10_001) - 5_000;
 }

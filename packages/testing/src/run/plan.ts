@@ -11,8 +11,8 @@ export interface ClientPlan {
   readonly ttlMs: number;
   /** 0: off. */
   readonly graceMs: number;
-  /** How fast its clock runs, in millionths; 1,000,000 is right. Within 1 % (semantics A2). */
-  readonly clockPpm: number;
+  /** By how many millionths its clock runs fast. */
+  readonly driftPpm: number;
   /** In how many of the elections it stands. */
   readonly elections: number;
 }
@@ -22,8 +22,8 @@ export interface Plan {
   readonly nodes: number;
   readonly partitions: number;
   readonly elections: number;
-  /** Of each node, as `ClientPlan.clockPpm`. */
-  readonly clockPpm: readonly number[];
+  /** Of each node, as `ClientPlan.driftPpm`. No two are more than 1 % apart (semantics A2). */
+  readonly driftPpm: readonly number[];
   readonly clients: readonly ClientPlan[];
   readonly operators: number;
   readonly readers: number;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Stands for one election again and again; in office it writes to the fenced register, holding its
+ * leadership to what it says, and resigns when it has had enough.
+ */
+
+import type { Leadership } from "@conclave/client";
+import { ElectionError } from "@conclave/client";
+import { pause, rest, type Stage } from "./stage.ts";
+
+export interface Standing {
+  readonly election: string;
+  readonly candidate: string;
+  readonly ttlMs: number;
+  readonly graceMs: number;
+}
+
+/** Of the writes in office, one in so many is the last. */
+const RESIGNS_ONE_IN = 30;
+/** A write is on its way for up to so long after the fence was asked for. */
+const WRITE_MS = 20;
+
+/** Until its process ends. */
+export async function stand(stage: Stage, standing: Standing): Promise<never> {
+  const { election, candidate, ttlMs, graceMs } = standing;
+  const { name: client, recorder } = stage;
+  const handle = stage.client.election(election);
+  for (;;) {
+    const { value: leadership } = await recorder.record(
+      { client, election, call: { kind: "campaign", candidate } },
+      () => handle.campaign({ candidate, ttlMs, graceMs }),
+      ({ fence }) => ({ kind: "led", term: fence.term, revision: undefined }),
+    );
+    if (leadership !== undefined) await lead(stage, standing, leadership);
+    await rest(stage);
+  }
+}
+
+async function lead(stage: Stage, standing: Standing, leadership: Leadership): Promise<void> {
+  const { name: client, observe, prng, recorder, believe } = stage;
+  const { election, candidate } = standing;
+  const { term } = leadership.fence;
+  const tell = (state: "taken" | "suspended" | "resumed" | "lost" | "resigned"): void =>
+    observe({ kind: "office", client, election, candidate, term, state });
+  tell("taken");
+  believe(candidate, leadership);
+  const work = new Work(stage, leadership);
+  let isSuspended = false;
+  while (!leadership.signal.aborted) {
+    const standingNow = standingOf(leadership);
+    if (standingNow === "over") break;
+    if ((standingNow === "suspended") !== isSuspended) {
+      isSuspended = !isSuspended;
+      tell(isSuspended ? "suspended" : "resumed");
+    }
+    if (!isSuspended) await work.write();
+    if (prng.chance(1, RESIGNS_ONE_IN) && !leadership.signal.aborted) {
+      await recorder.record(
+        { client, election, call: { kind: "resign", candidate, term } },
+        () => leadership.resign(),
+        () => ({ kind: "done" }),
+      );
+      tell("resigned");
+      return;
+    }
+    await rest(stage);
+  }
+  tell("lost");
+}
+
+function standingOf(leadership: Leadership): "held" | "suspended" | "over" {
+  try {
+    leadership.assertHeld();
+    return "held";
+  } catch (error) {
+    return error instanceof ElectionError && error.code === "SUSPENDED" ? "suspended" : "over";
+  }
+}
+
+/** Counts up in the register; the fence is asked for before each write, as the SDK's guide says. */
+class Work {
+  readonly #stage: Stage;
+  readonly #leadership: Leadership;
+  #known: number | undefined;
+
+  constructor(stage: Stage, leadership: Leadership) {
+    this.#stage = stage;
+    this.#leadership = leadership;
+  }
+
+  async write(): Promise<void> {
+    const { name: client, prng, register, observe } = this.#stage;
+    const { election, term } = this.#leadership.fence;
+    // It was held when the write was sent; it arrives when it likes.
+    await pause(this.#stage, prng.below(WRITE_MS));
+    this.#known ??= register.claim(election, term);
+    if (this.#known === undefined) return;
+    const expected = this.#known;
+    const { isTaken, value } = register.write(election, term, expected);
+    observe({ kind: "fenced-write", client, election, term, isTaken, expected, value });
+    if (isTaken) this.#known = value;
+  }
+}
