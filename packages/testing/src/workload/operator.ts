@@ -9,8 +9,6 @@ import { pause, rest, type Stage } from "./stage.ts";
 
 type Steering = Extract<Call, { readonly requestId: string | undefined }>;
 type Verb = Steering["kind"];
-  readonly ifRevision: bigint | undefined;
-})["kind"];
 
 const VERBS: readonly Verb[] = ["anoint", "anoint", "promote", "demote", "evict"];
 /** An operator does not wait for ever. */
