@@ -11,6 +11,7 @@ export type {
   ClusterPeer,
   ClusterStatus,
 } from "./cluster-admin.ts";
+export { homeOf } from "./home.ts";
 
 export interface ClusterConnectOptions {
   /** Origins of nodes, tried in this order. */
