@@ -4,8 +4,9 @@
  * as checkers read it. Types only.
  */
 
-/** A candidate's place at the end of a command, as its reply or a read tells it. */
+/** An election as a reply or a read tells it. */
 export interface SeenElection {
+  /** Of its last change; 0 where it does not exist. */
   readonly revision: bigint;
   readonly term: bigint;
   /** Undefined: vacant. */
@@ -14,6 +15,11 @@ export interface SeenElection {
   readonly candidates: readonly string[];
 }
 
+/**
+ * - `campaign`: enters, again where its session ended while it waited, until it leads or gives up.
+ * - `resign`: withdraws the candidate. One that took as long as the lease had left is `unknown`: it
+ *   returns then, whether the server has answered or not.
+ */
 export type Call =
   | { readonly kind: "campaign"; readonly candidate: string }
   | { readonly kind: "resign"; readonly candidate: string; readonly term: bigint }
@@ -45,6 +51,7 @@ export type Result =
 
 /** One operation of one client on one election. Times are monotonic nanoseconds of one clock. */
 export interface Operation {
+  /** One life of one process: a client that starts again has another name. */
   readonly client: string;
   readonly election: string;
   readonly call: Call;
@@ -52,4 +59,23 @@ export interface Operation {
   /** Undefined: it had not ended when the run did. */
   readonly endNs: bigint | undefined;
   readonly result: Result | undefined;
+}
+
+/**
+ * A candidate may leave without an operation that says so, any number of times within this time: its
+ * session may end, or its client withdraws it behind the scenes once it has lost its office.
+ */
+export interface MayLeave {
+  readonly election: string;
+  readonly candidate: string;
+  /** Whose candidacy; undefined: whoever holds the name. */
+  readonly client: string | undefined;
+  readonly fromNs: bigint;
+  /** Undefined: for ever. */
+  readonly untilNs: bigint | undefined;
+}
+
+export interface History {
+  readonly operations: readonly Operation[];
+  readonly mayLeave: readonly MayLeave[];
 }
