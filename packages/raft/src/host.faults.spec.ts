@@ -3,7 +3,7 @@
 
 import { createManualClock, createPrng } from "@conclave/base";
 import { expect, test } from "vitest";
-import { createMemoryDisk, randomFate } from "./memory/index.ts";
+import { createMemoryDisk, type MemoryDisk, randomFate } from "./memory/index.ts";
 import { advance, bytesOf, newHost, settle, started } from "./spec/lone-host.ts";
 
 test("on a full disk proposals are refused, reads confirmed, the reserve serves, and room heals it", async () => {
@@ -61,6 +61,23 @@ test("under load that never pauses the mark is made durable all the same, so tha
   const after = disk.crash({ kind: "lose-all" });
   // In a record of the first five seconds, which no restart of the process has restated.
   after.flipBit("log-0000000001", 5_000, 1);
+
+  expect(await newHost(after, 1).host.start()).toMatchObject({ reason: "damaged" });
+});
+
+test("a host that is killed two beats after its last write tells rot in it", async () => {
+  const clock = createManualClock();
+  const disk = createMemoryDisk();
+  const node = await started(disk, 1, {}, undefined, clock);
+  node.loop.start();
+  // The first write after a rest has the mark synced at once; what is asked for is the one after it.
+  for (const text of ["the first", "the last"]) {
+    void node.members[0]!.group.propose(bytesOf(text));
+    await advance(clock, 50);
+  }
+
+  const after = disk.kill();
+  after.flipBit("log-0000000001", await placeOf(after, "the last"), 1);
 
   expect(await newHost(after, 1).host.start()).toMatchObject({ reason: "damaged" });
 });
@@ -130,3 +147,15 @@ test("a start is refused by name: locked, foreign groups, damaged", async () => 
   disk.flipBit("log-0000000001", 90, 1);
   expect(await newHost(disk, 2).host.start()).toMatchObject({ reason: "damaged" });
 });
+
+/** Where the first log file holds this text. */
+async function placeOf(disk: MemoryDisk, text: string): Promise<number> {
+  const name = "log-0000000001";
+  const opened = await disk.open(name);
+  if (opened.kind === "fault") throw new Error(opened.detail);
+  const read = await opened.value.read(0, disk.files().get(name)!);
+  if (read.kind === "fault") throw new Error(read.detail);
+  const place = new TextDecoder("latin1").decode(read.value).indexOf(text);
+  if (place < 0) throw new Error("the text is not in the log");
+  return place;
+}

@@ -32,7 +32,7 @@ import type { GroupMessage, Transport } from "./transport.ts";
 
 /** Called from the loop; must not throw. For metrics. */
 export interface HostObserver {
-  /** One write and one datasync for all groups' records of a turn. */
+  /** One durable write for all groups' records of a turn. */
   synced(sync: {
     readonly records: number;
     readonly bytes: number;
@@ -279,6 +279,7 @@ class RaftHost implements Host, GroupServices {
 
   #beat(): void {
     for (const group of this.#groups.values()) group.beat();
+    this.#store?.writeMark();
     // All groups' at the same beat, whichever of them each group counts for its own.
     this.#isHeartbeatDue = ++this.#beats % HEARTBEAT_TICKS === 0;
     if (this.#isHeartbeatDue) this.#scheduleTurn();

@@ -19,6 +19,8 @@ interface Member {
 export interface Node {
   readonly host: Host;
   readonly clock: ManualClock;
+  /** Not started: a lone replica needs no beat to lead. */
+  readonly loop: LoopWatch;
   readonly members: readonly Member[];
 }
 
@@ -36,7 +38,7 @@ export function newHost(
   const identity = { replica: 1, bootstrap: [1], transport: { send: () => {} } };
   const host = createHost({ ...identity, clusterId, disk, clock, prng, loop, limits, observer });
   const members = Array.from({ length: groups }, (_, i) => join(host, i + 1));
-  return { host, clock, members };
+  return { host, clock, loop, members };
 }
 
 /** A started host, its elections over. */

@@ -2,8 +2,8 @@
 /**
  * The durable log of all groups of a node, over a Disk.
  *
- * One `append` takes the records of all groups of a turn: one write, one datasync, and only then an
- * answer (S1). It decides nothing of Raft's, reads no clock, and never throws for a fault of the
+ * One `append` takes the records of all groups of a turn: one durable write, and only then an answer
+ * (S1). It decides nothing of Raft's, reads no clock, and never throws for a fault of the
  * disk: after the second fault in a row, on another file, it says `failed` and is done.
  */
 
@@ -319,6 +319,11 @@ export class LogStore {
     return [...this.#writer.lastIndicesBefore(segmentsMax)]
       .filter(([group, lastIndex]) => !this.#isPast(group, lastIndex))
       .map(([group]) => group);
+  }
+
+  /** Lets the mark follow the log; called at each beat, and costs nothing when the log is still. */
+  writeMark(): void {
+    this.#mark.write();
   }
 
   /** Makes the mark durable; for when the log goes idle. */

@@ -17,6 +17,7 @@ test("a power cut while the mark is being settled leaves the slot that was settl
   await before;
   for (const end of [100, 200]) {
     mark.moveTo({ sequence: 1, end, checksum: end });
+    mark.write();
     await settled();
     void mark.settle();
     await advance(clock, SYNC_MS / 5);
@@ -39,12 +40,42 @@ test("a power cut at no moment of a mark's replacement after a failed sync finds
     void mark.settle();
     await advance(clock, SYNC_MS / 5);
     mark.moveTo({ sequence: 1, end: 200, checksum: 2 });
+    mark.write();
     void mark.settle();
     for (let i = 0; i < steps; i++) await advance(clock, SYNC_MS / 5);
 
     const after = disk.crash({ kind: "lose-all" });
     expect(await endOf(after), `${steps} steps`).toBeGreaterThanOrEqual(10);
   }
+});
+
+test("however often the log was synced, a beat writes the mark once, and not at all when it stood still", async () => {
+  const { disk, mark } = await slowMark();
+  const before = disk.operations;
+
+  for (let end = 20; end <= 1_020; end++) mark.moveTo({ sequence: 1, end, checksum: end });
+  mark.write();
+  await settled();
+  mark.write();
+  await settled();
+
+  expect(disk.operations).toBe(before + 1);
+  expect(await endOf(disk)).toBe(1_020);
+});
+
+test("a write of the mark that is torn leaves what the one before it said", async () => {
+  const { disk, mark } = await slowMark();
+  for (const end of [100, 200]) {
+    mark.moveTo({ sequence: 1, end, checksum: end });
+    mark.write();
+    await settled();
+  }
+  mark.moveTo({ sequence: 1, end: 300, checksum: 300 });
+  disk.cutAt(disk.operations, 30);
+  mark.write();
+  await settled();
+
+  expect(await endOf(disk.kill())).toBe(200);
 });
 
 async function slowMark(): Promise<{

@@ -2,12 +2,15 @@
 /**
  * The mark beside the log: up to where it has been synced.
  *
- * Below the mark a record that does not verify is rot, above it a torn tail. It is rewritten after
- * each sync of the log without one of its own, so it may lag after a power cut, and is never ahead.
- * It has four slots, of which the newest that verifies counts. Two are written in turn after syncs of
- * the log, and a power cut may tear both, since neither is synced. The other two are written in turn
- * when the log goes idle, with a sync, so that one of them is always whole. Losing the mark's write
- * weakens the finding of rot and nothing else, hence a fault here is never fatal.
+ * Below the mark a record that does not verify is rot, above it a torn tail. It is never ahead. It is
+ * rewritten once a beat (25 ms) while the log moves, without a sync of its own, so it lags behind by a
+ * beat after the process was killed, and by more after a power cut: what rots within that is cut off
+ * like a torn tail (decision 0014).
+ *
+ * It has four slots, of which the newest that verifies counts. Two are written in turn at beats, and a
+ * power cut may tear both, since neither is synced. The other two are written in turn when the log
+ * goes idle, with a sync, so that one of them is always whole. Losing the mark's write weakens the
+ * finding of rot and nothing else, hence a fault here is never fatal.
  */
 
 import type { Disk, DiskFile, DiskResult } from "./disk.ts";
@@ -84,7 +87,8 @@ export class Mark {
   readonly #disk: Disk;
   readonly #clusterId: Uint8Array;
   #file: DiskFile;
-  #content: MarkContent;
+  #end: LogEnd;
+  #counter: number;
   #isWritten = true;
   #isSettled = false;
   #settled = 0;
@@ -97,15 +101,20 @@ export class Mark {
     this.#disk = disk;
     this.#clusterId = clusterId;
     this.#file = file;
-    this.#content = content;
+    this.#end = content;
+    this.#counter = content.counter;
   }
 
-  /** Begins to write the new end; while a write is under way only the newest end waits. */
+  /** The log has been synced up to there. Writes nothing yet. */
   moveTo(end: LogEnd): void {
-    this.#content = { ...end, counter: this.#content.counter + 1 };
+    this.#end = end;
     this.#isWritten = false;
     this.#isSettled = false;
-    this.#writing ??= this.#write();
+  }
+
+  /** Begins to write where the log ends, unless that is written, or a write is under way. */
+  write(): void {
+    if (!this.#isWritten) this.#writing ??= this.#write();
   }
 
   /**
@@ -127,33 +136,34 @@ export class Mark {
   async #settle(): Promise<void> {
     if (this.#isSettled) return;
     await this.#writing;
-    const content = this.#content;
-    if (this.#isDistrusted) {
-      await this.#replace(content);
-      return;
-    }
+    const end = this.#end;
+    const content = this.#next();
+    if (this.#isDistrusted) return this.#replace(end, content);
     this.#settled += 1;
-    for (const at of [RUNNING_SLOTS[content.counter % 2]!, SETTLED_SLOTS[this.#settled % 2]!]) {
+    for (const at of [runningSlot(content), SETTLED_SLOTS[this.#settled % 2]!]) {
       const written = await this.#file.write(at, encode(this.#clusterId, content));
-      if (written.kind === "fault") return this.#replace(content);
+      if (written.kind === "fault") return this.#replace(end, content);
     }
     const synced = await this.#file.datasync();
-    if (synced.kind === "fault") return this.#replace(content);
-    this.#isSettled = content === this.#content;
+    if (synced.kind === "fault") return this.#replace(end, content);
+    this.#isSettled = end === this.#end;
   }
 
   async #write(): Promise<void> {
-    while (!this.#isWritten) {
-      this.#isWritten = true;
-      const slot = RUNNING_SLOTS[this.#content.counter % 2]!;
-      const written = await this.#file.write(slot, encode(this.#clusterId, this.#content));
-      if (written.kind === "fault") this.#isDistrusted = true;
-    }
+    const content = this.#next();
+    const written = await this.#file.write(runningSlot(content), encode(this.#clusterId, content));
+    if (written.kind === "fault") this.#isDistrusted = true;
     this.#writing = undefined;
   }
 
+  #next(): MarkContent {
+    this.#isWritten = true;
+    this.#counter += 1;
+    return { ...this.#end, counter: this.#counter };
+  }
+
   /** A sync is never retried on the same file, so a new one takes its place. */
-  async #replace(content: MarkContent): Promise<void> {
+  async #replace(end: LogEnd, content: MarkContent): Promise<void> {
     this.#isDistrusted = true;
     const made = await createMark(this.#disk, this.#clusterId, content);
     if (made.kind === "fault") return;
@@ -162,9 +172,15 @@ export class Mark {
     this.#file = made.value.#file;
     this.#isDistrusted = false;
     await old.close();
-    this.#isSettled = content === this.#content;
-    if (!this.#isSettled) this.moveTo(this.#content);
+    this.#isSettled = end === this.#end;
+    // What was written meanwhile went to the old file.
+    this.#isWritten = this.#isSettled;
   }
+}
+
+/** Each write takes the other one, so that the one before it is whole whatever becomes of this one. */
+function runningSlot(content: MarkContent): number {
+  return RUNNING_SLOTS[content.counter % 2]!;
 }
 
 function encode(clusterId: Uint8Array, content: MarkContent): Uint8Array {

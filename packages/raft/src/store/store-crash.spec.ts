@@ -30,19 +30,24 @@ type Act =
   | { readonly kind: "append"; readonly group: number; readonly bytes: number }
   | { readonly kind: "vote"; readonly group: number }
   | { readonly kind: "snapshot"; readonly group: number }
+  | { readonly kind: "beat" }
   | { readonly kind: "settle" };
 
 const SCRIPT: readonly Act[] = [
   { kind: "vote", group: 1 },
   { kind: "append", group: 1, bytes: 40 },
+  { kind: "beat" },
   { kind: "vote", group: 2 },
   { kind: "append", group: 2, bytes: 700 },
   { kind: "settle" },
   { kind: "append", group: 1, bytes: 1_500 },
+  { kind: "beat" },
   { kind: "append", group: 2, bytes: 1_500 },
+  { kind: "beat" },
   { kind: "append", group: 1, bytes: 1_200 },
   { kind: "snapshot", group: 1 },
   { kind: "append", group: 2, bytes: 1_100 },
+  { kind: "beat" },
   { kind: "snapshot", group: 2 },
   { kind: "append", group: 1, bytes: 60 },
   { kind: "settle" },
@@ -82,6 +87,7 @@ test("random workloads with three crashes in a row keep what they acknowledged",
     },
     fc.record({ kind: fc.constant("vote" as const), group: fc.integer({ min: 1, max: 3 }) }),
     fc.record({ kind: fc.constant("snapshot" as const), group: fc.integer({ min: 1, max: 3 }) }),
+    { weight: 3, arbitrary: fc.constant({ kind: "beat" as const }) },
     fc.constant({ kind: "settle" as const }),
   );
   const run = fc.asyncProperty(
@@ -169,6 +175,7 @@ async function perform(
   name: string,
 ): Promise<void> {
   if (act.kind === "settle") return store.settle();
+  if (act.kind === "beat") return store.writeMark();
   const { group } = act;
   const ledger = ledgerOf(ledgers, group);
   const log = store.log(group);

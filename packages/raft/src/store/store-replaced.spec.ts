@@ -136,9 +136,12 @@ async function replaceOver(
 ): Promise<void> {
   for (let index = 1; index <= 4 * files; index++) {
     await store.append([entry(IDLE, index, 1, LARGE)]);
+    // Now and then, so that cuts find it up to date and lagging, and in the midst of being written.
+    if (index % 3 === 1) store.writeMark();
   }
   const hardState = { raftTerm: 2, votedFor: undefined };
   await store.append([{ kind: "hard-state", group: IDLE, hardState }, entry(IDLE, 2, 2, 10)]);
+  store.writeMark();
   told.replaced = 1;
 }
 

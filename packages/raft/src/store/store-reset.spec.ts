@@ -133,6 +133,7 @@ async function withOldLog(disk: MemoryDisk, raftTerm: number): Promise<LogStore>
   const store = await opened(disk);
   for (let index = 1; index <= 6; index++) {
     await store.append([entry(index, index < 3 ? 2 : raftTerm, `old ${index}`)]);
+    if (index < 5) store.writeMark();
   }
   return store;
 }
@@ -147,6 +148,7 @@ async function install(store: LogStore): Promise<void> {
 async function installation(store: LogStore): Promise<void> {
   await install(store);
   await store.append([{ kind: "reset", group: 1, base: BASE }]);
+  store.writeMark();
   await store.append([entry(4, 5, "new")]);
 }
 

@@ -71,11 +71,12 @@ test("a mark of which no slot verifies is rot", async () => {
   });
 });
 
-test("rot in the last acknowledged record of a killed store is rot: the mark moved after the sync", async () => {
+test("rot in the last acknowledged record of a store killed a beat later is rot: the mark has moved", async () => {
   const disk = createMemoryDisk();
   const store = await opened(disk);
   await store.append([entry(1, 1, "a")]);
   await store.append([entry(1, 2, "b")]);
+  store.writeMark();
   const { offset, length } = store.log(1).positionOf(2);
   await store.probeSpace();
 
@@ -83,6 +84,21 @@ test("rot in the last acknowledged record of a killed store is rot: the mark mov
   next.flipBit("log-0000000001", offset + length - 1, 0);
 
   expect(await openStore(optionsOf(next))).toMatchObject({ kind: "rotten", rot: [{ offset }] });
+});
+
+test("what rots between its sync and the next beat, and the kill, is cut off; what is before it is not", async () => {
+  const disk = createMemoryDisk();
+  const store = await opened(disk);
+  await store.append([entry(1, 1, "a")]);
+  store.writeMark();
+  await store.append([entry(1, 2, "b")]);
+  await store.append([entry(1, 3, "c")]);
+  const { offset } = store.log(1).positionOf(3);
+
+  const next = disk.kill();
+  next.flipBit("log-0000000001", offset, 0);
+
+  expect((await opened(next)).log(1).lastIndex).toBe(2);
 });
 
 test("rot in the last record of a store that went idle is rot even after a power cut", async () => {
