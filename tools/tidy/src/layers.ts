@@ -32,6 +32,7 @@ const SERVER = [
   "server/replica",
   "server/peer",
   "server/rpc",
+  "server/member",
   "server",
   "server/node",
 ];
@@ -94,6 +95,12 @@ const ZONES: readonly Zone[] = [
     [PROTOBUF, CONNECT],
   ),
   zone(
+    "server/member",
+    /^packages\/server\/src\/member\//,
+    [...BELOW_SERVER, "server/replica", "server/wire", "server/peer", "server/rpc"],
+    [PROTOBUF, CONNECT, "@noble/hashes"],
+  ),
+  zone(
     "server/node",
     /^packages\/server\/src\/node\//,
     [...BELOW_SERVER, ...SERVER],
@@ -116,6 +123,7 @@ const ZONES: readonly Zone[] = [
       "server/replica",
       "server/peer",
       "server/rpc",
+      "server/member",
       "server",
       "client",
     ],

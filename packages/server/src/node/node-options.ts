@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a node is told to do, what it answers, and why it may not start or go on. Types only. */
 
-import type { ListedMember } from "./cluster-id.ts";
+import type { ListedMember } from "../member/cluster-id.ts";
+import type { Failure, MemberFailureReason } from "../member/member-failure.ts";
 
 export interface NodeOptions {
   /** This node's number in the cluster, from 1. */
@@ -52,37 +53,16 @@ export interface StartedNode {
 }
 
 /**
+ * What a member may say, and:
+ *
  * - `address-in-use`: another process has the port.
  * - `not-bindable`: the address is not this machine's, needs privileges, or TLS is set up wrongly.
  * - `misplaced`: the other members would look for it elsewhere.
- * - `locked`: another process has the data directory.
- * - `foreign`: the data directory, or a member that was asked, is of another node or cluster.
- * - `older`: it was written by a development version that no release followed.
- * - `newer`: it was written by a later version.
- * - `not-writable`, `no-space`: the disk's answer.
- * - `damaged`: what was acknowledged cannot be read back, and nobody is there to learn it from.
- * - `refused`: the cluster does not take this node; the detail says why.
  */
 export type NodeFailureReason =
+  | MemberFailureReason
   | "address-in-use"
   | "not-bindable"
-  | "misplaced"
-  | "locked"
-  | "foreign"
-  | "older"
-  | "newer"
-  | "not-writable"
-  | "no-space"
-  | "damaged"
-  | "refused";
+  | "misplaced";
 
-export interface NodeFailure {
-  readonly kind: "failed";
-  readonly reason: NodeFailureReason;
-  /** For people, without the name of the address or the directory. */
-  readonly detail: string;
-}
-
-export function failure(reason: NodeFailureReason, detail: string): NodeFailure {
-  return { kind: "failed", reason, detail };
-}
+export type NodeFailure = Failure<NodeFailureReason>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { firstIdentity, type NodeIdentity } from "./identity.ts";
+import { firstIdentity, type NodeIdentity } from "../member/identity.ts";
 import { placeOf } from "./place.ts";
 
 const members = [

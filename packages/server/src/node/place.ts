@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Whether a node that comes back listens where the other members will look for it. */
 
-import { isAlone, membersOf } from "./identity.ts";
-import type { FoundIdentity } from "./identity-file.ts";
-import { failure, type NodeFailure, type NodeOptions } from "./node-options.ts";
+import { isAlone, membersOf } from "../member/identity.ts";
+import type { FoundIdentity } from "../member/identity-text.ts";
+import { failure } from "../member/member-failure.ts";
+import type { NodeFailure, NodeOptions } from "./node-options.ts";
 
 /**
  * HOST:PORT where others reach this node: as the options say, else as the members know it. Undefined

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apply, createPartition } from "@conclave/fsm";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openDirectory } from "../member/data-directory.ts";
 import { takeBackup } from "../replica/backup.ts";
 import type { RoundMember } from "../replica/confirm-rounds.ts";
-import { openIdentity } from "./identity-file.ts";
+import { createFileDirectory } from "./file-directory.ts";
 import { type NodeOptions, type StartedNode, startNode, systemClock } from "./index.ts";
 import { restoreDirectory, verifyBackup } from "./restore-directory.ts";
 
@@ -61,7 +62,7 @@ const restoreTo = (name: string, other: Partial<Parameters<typeof restoreDirecto
   });
 
 async function identityIn(name: string) {
-  const opened = await openIdentity(join(directory, name));
+  const opened = await openDirectory(createFileDirectory(join(directory, name)));
   if (opened.kind !== "open" || opened.found.kind !== "found") throw new Error("no identity");
   await opened.close();
   return opened.found.identity;

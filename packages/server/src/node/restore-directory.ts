@@ -13,14 +13,14 @@
 import { createReadStream } from "node:fs";
 import { restoreCluster, snapshot } from "@conclave/fsm";
 import { type InitialState, replicaIdOf, writeInitialSnapshots } from "@conclave/raft";
+import type { ListedMember } from "../member/cluster-id.ts";
+import { type OpenDirectory, openDirectory } from "../member/data-directory.ts";
+import { clusterIdBytes, firstIdentity, type NodeIdentity } from "../member/identity.ts";
 import { checkBackup, readStates, type SoundBackup } from "../replica/backup.ts";
 import type { BackupFault } from "../replica/backup-format.ts";
 import { frameChunks } from "../replica/snapshot-frames.ts";
-import type { ListedMember } from "./cluster-id.ts";
-import { createFileDisk } from "./file-disk.ts";
-import { clusterIdBytes, firstIdentity, type NodeIdentity } from "./identity.ts";
-import { type IdentityFile, logDirectoryOf, openIdentity } from "./identity-file.ts";
-import { drawNonce } from "./system-clock.ts";
+import { createFileDirectory } from "./file-directory.ts";
+import { systemChance } from "./system-clock.ts";
 
 /** `unreadable`: the file is not there, or the system keeps it from us. */
 export type BackupRefusal = BackupFault | { readonly kind: "unreadable"; readonly detail: string };
@@ -60,7 +60,7 @@ export async function restoreDirectory(options: RestoreOptions): Promise<Restore
   // Twice through the file: its checksum, which comes last, stands in all that is written.
   const backup = await verifyBackup(options.file);
   if (backup.kind !== "sound") return backup;
-  const opened = await openIdentity(options.dataDirectory);
+  const opened = await openDirectory(createFileDirectory(options.dataDirectory));
   if (opened.kind === "fault") {
     if (opened.reason === "locked") return { kind: "in-use", detail: "another process has it" };
     return { kind: "disk", detail: opened.detail };
@@ -73,25 +73,25 @@ export async function restoreDirectory(options: RestoreOptions): Promise<Restore
 }
 
 async function restoreInto(
-  file: IdentityFile,
+  directory: OpenDirectory,
   options: RestoreOptions,
   backup: SoundBackup,
 ): Promise<RestoreOutcome> {
-  if (file.found.kind !== "none") {
+  if (directory.found.kind !== "none") {
     return { kind: "in-use", detail: "it holds a node's data already; give an empty one" };
   }
   const identity = identityOf(options, backup);
   const voters = (options.members ?? [{ node: options.node }]).map(({ node }) =>
     replicaIdOf(node, 0),
   );
-  const disk = createFileDisk(logDirectoryOf(options.dataDirectory));
+  const disk = directory.log();
   const clusterId = clusterIdBytes(identity);
   const written = await writeInitialSnapshots(
     { disk, clusterId, voters },
     initialStates(options.file),
   );
   if (written.kind === "refused") return { kind: "disk", detail: written.detail };
-  const fault = await file.save(identity);
+  const fault = await directory.save(identity);
   if (fault !== undefined) return { kind: "disk", detail: fault.detail };
   return { kind: "restored", clusterId: identity.clusterId, backup };
 }
@@ -101,7 +101,7 @@ function identityOf(options: RestoreOptions, backup: SoundBackup): NodeIdentity 
   const { partitionCount, digest } = backup;
   const restoredFrom = Buffer.from(digest).toString("hex");
   const wanted = { node, members, partitionCount, token: clusterToken };
-  return firstIdentity(wanted, { nonce: drawNonce(), restoredFrom });
+  return firstIdentity(wanted, { nonce: systemChance.nonce(), restoredFrom });
 }
 
 async function* initialStates(file: string): AsyncGenerator<InitialState> {

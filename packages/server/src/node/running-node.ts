@@ -1,66 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A node from the moment its port is open until it has stopped: first a process that only says who it
- * is, then, once that is settled, a member that serves.
+ * A member behind a port of this machine, from the moment the port is open until it has stopped.
  *
- * It does not decide who it is: `begin` is called when that is settled, and what goes on behind an
- * open port until then is `work`.
+ * What a node is stands in `member/`; here it gets calls, probes and metrics over HTTP.
  */
 
-import { assert, createPrng, LoopWatch, TICK_MS } from "@conclave/base";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { runJoinRounds } from "../peer/join-rounds.ts";
-import type { PeerIntroducer } from "../peer/peer-dialer.ts";
-import { type Introduction, PEER_PROTOCOL_VERSION } from "../wire/introduction.ts";
-import { ClusterMember } from "./cluster-member.ts";
+import { assert } from "@conclave/base";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { OpenDirectory } from "../member/data-directory.ts";
+import { failure } from "../member/member-failure.ts";
+import { createMember, type RunningMember } from "../member/running-member.ts";
 import { type Connections, createConnections, type PortHandler } from "./connections.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
-import { membersOf, type NodeIdentity } from "./identity.ts";
-import type { IdentityFile } from "./identity-file.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
-import { failure, type NodeFailure, type NodeOptions } from "./node-options.ts";
-import { addressOf } from "./peer-address.ts";
+import type { NodeFailure, NodeOptions } from "./node-options.ts";
+import { addressOf, peerTlsOf } from "./peer-address.ts";
+import { createPeerDialer } from "./peer-dialer.ts";
 import { registerPeers } from "./peer-service.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { registerReflection } from "./reflection-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
-import { drawSeed, stayAlive, systemClock } from "./system-clock.ts";
-import { registerWaitingServices } from "./waiting-services.ts";
+import { stayAlive, systemChance, systemClock } from "./system-clock.ts";
 
 /** How long the last answers have to reach peers that do not close. */
 const LINGER_MS = 1_000;
 
 export class RunningNode {
-  readonly readiness: Readiness;
-  /** Resolves if the node cannot go on, with why. */
-  readonly failed: Promise<NodeFailure>;
-  readonly options: NodeOptions;
-  readonly file: IdentityFile;
-  readonly #connections: Connections = createConnections();
-  readonly #loop: LoopWatch = new LoopWatch(systemClock);
+  readonly #options: NodeOptions;
+  readonly #member: RunningMember;
+  readonly #readiness: Readiness;
   readonly #metrics: Metrics;
-  readonly #over = new AbortController();
-  readonly #working: Promise<void>[] = [];
+  readonly #connections: Connections = createConnections();
   #handler: PortHandler;
   #isServed: (service: string) => boolean = () => false;
-  #fail: (failure: NodeFailure) => void = () => {};
   #port: FrontPort | undefined;
-  #identity: NodeIdentity | undefined;
-  #member: ClusterMember | undefined;
-  #waitsFor = "starting";
   #stopping: Promise<void> | undefined;
 
-  constructor(options: NodeOptions, file: IdentityFile) {
-    this.options = options;
-    this.file = file;
-    this.failed = new Promise((resolve) => {
-      this.#fail = resolve;
-    });
-    this.readiness = createReadiness(() => this.#obstacles());
+  constructor(options: NodeOptions, directory: OpenDirectory) {
+    this.#options = options;
     this.#metrics = this.#createMetrics();
-    this.#handler = this.#handlerOf(registerWaitingServices);
+    this.#member = this.#createMember(directory);
+    this.#readiness = createReadiness(() => this.#member.obstacles());
+    this.#handler = this.#createHandler();
   }
 
   get url(): string {
@@ -68,14 +51,14 @@ export class RunningNode {
     return this.#port.url;
   }
 
-  /** HOST:PORT where the other members reach this node. */
-  get address(): string {
-    return this.options.address ?? new URL(this.url).host;
+  /** Resolves if the node cannot go on, with why. */
+  get failed(): Promise<NodeFailure> {
+    return this.#member.failed;
   }
 
-  /** Opens the port, on which only the probes and the other members are answered before `begin`. */
-  async open(): Promise<NodeFailure | undefined> {
-    const { host, port, tls } = this.options;
+  /** Opens the port, on which only the probes and the other members are answered before it serves. */
+  async start(): Promise<NodeFailure | undefined> {
+    const { host, port, tls, address } = this.#options;
     const opened = await openFrontPort({
       host,
       port,
@@ -86,92 +69,7 @@ export class RunningNode {
     });
     if (opened.kind !== "open") return failure(opened.kind, opened.detail);
     this.#port = opened.port;
-    this.#watchLoop();
-    return undefined;
-  }
-
-  /** Says on `/readyz` what keeps the node from serving, and to the other members who it is. */
-  waitFor(what: string, identity: NodeIdentity | undefined): void {
-    this.#waitsFor = what;
-    this.#identity = identity;
-  }
-
-  /** Does what must wait for others, behind the open port. It fails the node if it says why. */
-  work(task: (signal: AbortSignal) => Promise<NodeFailure | undefined>): void {
-    const { signal } = this.#over;
-    const done = task(signal).then((fault) => {
-      if (fault !== undefined && !signal.aborted) this.#fail(fault);
-    });
-    this.#working.push(done);
-  }
-
-  /** Reads the log and serves as who the identity says. May be called again after a failure. */
-  async begin(
-    identity: NodeIdentity,
-    introducer: PeerIntroducer,
-  ): Promise<NodeFailure | undefined> {
-    assert(this.#member === undefined, "a node begins once");
-    this.waitFor("reading the log", identity);
-    const member = new ClusterMember({
-      ...{ options: this.options, file: this.file, identity, address: this.address },
-      ...{ loop: this.#loop, metrics: this.#metrics },
-      changed: () => this.readiness.update(),
-      failed: this.#fail,
-    });
-    const fault = await member.start();
-    if (fault !== undefined || this.#over.signal.aborted) {
-      await member.stop();
-      return fault;
-    }
-    this.#member = member;
-    this.#handler = this.#handlerOf((router) => member.register(router));
-    this.readiness.update();
-    if (identity.state === "joining") this.#join(member, introducer);
-    return undefined;
-  }
-
-  /** Has the members add this node to their list, whose groups then take it in. */
-  #join(member: ClusterMember, introducer: PeerIntroducer): void {
-    const { identity } = member.list;
-    const { clusterId, node, incarnation } = identity;
-    const own = { node, incarnation, address: this.address };
-    const urls = this.options.join.map((url) => addressOf(url));
-    const addresses = membersOf(identity)
-      .filter((each) => each.node !== node)
-      .map(({ address }) => address);
-    this.work(async (signal) => {
-      const outcome = await runJoinRounds({
-        request: { ...own, clusterId, protocolVersion: PEER_PROTOCOL_VERSION },
-        targets: () => [...new Set([...urls, ...addresses])],
-        isDone: () => member.list.isListed,
-        introducer,
-        clock: systemClock,
-        prng: createPrng(drawSeed()),
-        log: (text) => this.options.log("info", text),
-        signal,
-      });
-      if (outcome?.kind === "refused") return failure("refused", outcome.detail);
-      if (outcome !== undefined) member.list.learn(outcome.members, outcome.membersAsOf);
-      return undefined;
-    });
-  }
-
-  /** What this node says of itself to other members. */
-  #introduce(): Introduction {
-    const identity = this.#member?.list.identity ?? this.#identity;
-    if (identity === undefined) {
-      throw new ConnectError("the node does not know its cluster yet", Code.Unavailable);
-    }
-    const { clusterId, partitionCount, node, incarnation, state, nonce, recorded } = identity;
-    return {
-      protocolVersion: PEER_PROTOCOL_VERSION,
-      version: this.options.version,
-      ...{ clusterId, partitionCount, node, incarnation, state, nonce, recorded },
-      hasLeader: this.#member?.hasLeader ?? false,
-      listed: identity.members,
-      members: membersOf(identity),
-      membersAsOf: identity.knownAsOf,
-    };
+    return this.#member.start(address ?? new URL(this.url).host);
   }
 
   stop(graceMs: number): Promise<void> {
@@ -182,67 +80,79 @@ export class RunningNode {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.readiness.shutDown();
-    this.#over.abort();
-    await Promise.all(this.#working);
-    const member = this.#member;
-    await member?.handOver();
+    this.#readiness.shutDown();
+    await this.#member.handOver();
     // First the port, which marks the connections as ended by the server: their ends must not start
     // the disconnect grace of the sessions on them.
     const closed = this.#port?.close(graceMs);
-    await member?.drain();
+    await this.#member.drain();
     // All is answered and every stream has its goodbye; a peer that leaves its side open waits in vain.
     const cancelTimer = systemClock.setTimer(LINGER_MS, () => this.#port?.cut());
     await closed;
     cancelTimer();
-    await member?.stop();
-    this.#loop.stop();
-    await this.file.close();
+    await this.#member.stop();
   }
 
-  #obstacles(): readonly string[] {
-    return this.#member === undefined ? [this.#waitsFor] : this.#member.obstacles();
-  }
-
-  #watchLoop(): void {
-    let lastMs = systemClock.monotonicMs();
-    this.#loop.onBeat(() => {
-      const nowMs = systemClock.monotonicMs();
-      this.#metrics.beat(Math.max(0, nowMs - lastMs - TICK_MS));
-      lastMs = nowMs;
+  #createMember(directory: OpenDirectory): RunningMember {
+    const { tls, join, log, route } = this.#options;
+    const options = {
+      ...this.#options,
+      join: join.map((url) => addressOf(url)),
+      urlScheme: tls === undefined ? ("http" as const) : ("https" as const),
+    };
+    const platform = {
+      clock: systemClock,
+      chance: systemChance,
+      directory,
+      dialer: createPeerDialer(peerTlsOf(this.#options), route),
+      log,
+      observer: this.#metrics,
+    };
+    return createMember(options, platform, {
+      changed: () => this.#readiness.update(),
+      serving: () => {
+        this.#handler = this.#createHandler();
+      },
     });
-    this.#loop.start();
   }
 
   #createMetrics(): Metrics {
     const measured = {
-      partitions: () => this.#member?.replicas.partitions ?? [],
-      logs: () => this.#member?.logs ?? [],
-      watchLag: () => this.#member?.replicas.watchLag() ?? 0,
-      peers: () => this.#member?.mesh.peers() ?? [],
+      partitions: () => this.#member.serving?.replicas.partitions ?? [],
+      logs: () => this.#member.serving?.logs ?? [],
+      watchLag: () => this.#member.serving?.replicas.watchLag() ?? 0,
+      peers: () => this.#member.serving?.mesh.peers() ?? [],
     };
     return createMetrics(measured, () => systemClock.wallMs());
   }
 
-  #handlerOf(register: (router: ConnectRouter) => void): PortHandler {
+  /** To be called again when the member offers more. */
+  #createHandler(): PortHandler {
     const connections = this.#connections;
+    const member = this.#member;
     const rpc = createRpcHandler({
       connections,
       clock: systemClock,
       routes: (router, registered) => {
-        register(router);
+        member.register(router);
         registerPeers(router, {
-          introduce: () => this.#introduce(),
-          running: () => this.#member,
+          introduce: () => introductionOf(member),
+          running: () => member.serving,
         });
         this.#isServed = registered.isRegistered;
         // Asked of the latest, for a health watch outlives the change from waiting to serving.
-        registerHealth(router, this.readiness, (service) => this.#isServed(service));
+        registerHealth(router, this.#readiness, (service) => this.#isServed(service));
         registerReflection(router, registered.all);
       },
     });
-    const { corsOrigins } = this.options;
-    const routes = { rpc, readiness: this.readiness, metrics: this.#metrics, corsOrigins };
+    const { corsOrigins } = this.#options;
+    const routes = { rpc, readiness: this.#readiness, metrics: this.#metrics, corsOrigins };
     return createHttpRoutes(routes);
   }
+}
+
+function introductionOf(member: RunningMember): ReturnType<RunningMember["introduce"]> & object {
+  const introduction = member.introduce();
+  if (introduction !== undefined) return introduction;
+  throw new ConnectError("the node does not know its cluster yet", Code.Unavailable);
 }

@@ -10,7 +10,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { generate } from "selfsigned";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { ListedMember } from "./cluster-id.ts";
+import type { ListedMember } from "../member/cluster-id.ts";
 import type { NodeFailure, NodeOptions, StartedNode } from "./node-options.ts";
 import { startNode } from "./start-node.ts";
 

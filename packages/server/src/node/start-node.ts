@@ -5,13 +5,12 @@
  * Whatever keeps a node from starting is a value.
  */
 
-import { openIdentity } from "./identity-file.ts";
-import { failure, type NodeFailure, type NodeOptions, type StartedNode } from "./node-options.ts";
-import { peerTlsOf } from "./peer-address.ts";
-import { createPeerDialer } from "./peer-dialer.ts";
+import { openDirectory } from "../member/data-directory.ts";
+import { failure } from "../member/member-failure.ts";
+import { createFileDirectory } from "./file-directory.ts";
+import type { NodeFailure, NodeOptions, StartedNode } from "./node-options.ts";
 import { placeOf } from "./place.ts";
 import { RunningNode } from "./running-node.ts";
-import { settle } from "./settle.ts";
 
 const STOP_GRACE_MS = 10_000;
 
@@ -20,16 +19,15 @@ const STOP_GRACE_MS = 10_000;
  * goes on behind the port, until all of them have answered.
  */
 export async function startNode(options: NodeOptions): Promise<StartedNode | NodeFailure> {
-  const file = await openIdentity(options.dataDirectory);
-  if (file.kind === "fault") return failure(file.reason, file.detail);
-  const place = placeOf(options, file.found);
+  const directory = await openDirectory(createFileDirectory(options.dataDirectory));
+  if (directory.kind === "fault") return failure(directory.reason, directory.detail);
+  const place = placeOf(options, directory.found);
   if (place.kind === "failed") {
-    await file.close();
+    await directory.close();
     return place;
   }
-  const running = new RunningNode({ ...options, address: place.address }, file);
-  const introducer = createPeerDialer(peerTlsOf(options), options.route);
-  const fault = (await running.open()) ?? (await settle(running, introducer));
+  const running = new RunningNode({ ...options, address: place.address }, directory);
+  const fault = await running.start();
   if (fault !== undefined) {
     await running.stop(0);
     return fault;

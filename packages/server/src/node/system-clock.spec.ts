@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import { drawSessionId, stayAlive, systemClock } from "./system-clock.ts";
+import { stayAlive, systemChance, systemClock } from "./system-clock.ts";
 
 const fired = (delayMs: number): Promise<number> => {
   const beganMs = systemClock.monotonicMs();
@@ -67,7 +67,7 @@ test("the clock's timers let a process end, until it is asked to stay alive", ()
 });
 
 test("session ids are 64 bits wide, never 0 and never the same", () => {
-  const ids = Array.from({ length: 1_000 }, drawSessionId);
+  const ids = Array.from({ length: 1_000 }, () => systemChance.sessionId());
   expect(new Set(ids).size).toBe(1_000);
   expect(ids.every((id) => id > 0n && id < 1n << 64n)).toBe(true);
   // All 64 bits are drawn: a thousand ids without one above 2^63 have a chance of 2^-1000.

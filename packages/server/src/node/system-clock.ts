@@ -7,6 +7,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@conclave/base";
+import type { MemberChance } from "../member/member-platform.ts";
 
 /** What Node's timers hold; a longer delay would be taken as 1 ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -43,30 +44,22 @@ export function stayAlive(): () => void {
   return () => clearInterval(timer);
 }
 
-/** A session id that the server draws: 64 bits of the platform's CSPRNG, never 0. */
-export function drawSessionId(): bigint {
-  for (;;) {
-    const id = randomBytes(8).readBigUInt64BE();
-    // 0 means "draw one" on the wire.
-    if (id !== 0n) return id;
-  }
-}
+/** The platform's CSPRNG. */
+export const systemChance: MemberChance = {
+  seed: drawLong,
+  sessionId: () => drawUnlessZero(drawLong, 0n),
+  nonce: () => randomBytes(8).toString("hex"),
+  incarnation: () => drawUnlessZero(() => randomBytes(4).readUInt32BE(), 0),
+};
 
-/** A seed for what need not be secret: election timeouts, jitter. */
-export function drawSeed(): bigint {
+function drawLong(): bigint {
   return randomBytes(8).readBigUInt64BE();
 }
 
-/** What tells a data directory from one that had its place before, in hex. */
-export function drawNonce(): string {
-  return randomBytes(8).toString("hex");
-}
-
-/** What tells a data directory that was made later from those before it at its place; never 0. */
-export function drawIncarnation(): number {
+/** Zero has a meaning of its own: "draw one" for a session's id, the first start for an incarnation. */
+function drawUnlessZero<Drawn>(draw: () => Drawn, zero: Drawn): Drawn {
   for (;;) {
-    const incarnation = randomBytes(4).readUInt32BE();
-    // 0 is for the members of the first start.
-    if (incarnation !== 0) return incarnation;
+    const drawn = draw();
+    if (drawn !== zero) return drawn;
   }
 }

@@ -22,8 +22,8 @@ function listOf(identity: NodeIdentity) {
   const beats = new Set<() => void>();
   const state = { members: [] as readonly Member[], appliedIndex: 0, voters: [] as number[] };
   const list = new MemberList({
-    options: { log: () => {} },
-    file: {
+    log: () => {},
+    directory: {
       async save(next) {
         saved.push(next);
         return undefined;

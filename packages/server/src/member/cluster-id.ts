@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a cluster gets its name: from what its members are told at their first start. */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "@noble/hashes/sha2.js";
 
 export interface ListedMember {
   readonly node: number;
@@ -29,5 +29,5 @@ export function clusterIdOf(parts: ClusterParts): Uint8Array {
   const told = [names, partitionCount, token];
   // JSON, so that no two lists run into the same text.
   const text = JSON.stringify(restoredFrom === undefined ? told : [...told, restoredFrom]);
-  return new Uint8Array(createHash("sha256").update(text).digest());
+  return sha256(new TextEncoder().encode(text));
 }

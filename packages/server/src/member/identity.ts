@@ -2,7 +2,7 @@
 /**
  * Who a data directory is: the node, the incarnation and the cluster that it was made for.
  *
- * Values only: `identity-file.ts` keeps them, formation changes them. What stands here wins over the
+ * Values only: `data-directory.ts` keeps them, formation changes them. What stands here wins over the
  * flags of every start but the first (decision 0013).
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a node consists of once it knows who it is: file disk, Raft host, partitions, the streams to
- * the other members, and the services on its port.
+ * What a node consists of once it knows who it is: Raft host, partitions, the streams to the other
+ * members, and the services that it offers.
  *
  * The only place where all of them meet. Each keeps its own rules; here stands who is told of what.
  */
@@ -9,7 +9,14 @@
 import type { ExchangeRequest, ExchangeResponse } from "@conclave/api/peer";
 import { createPrng, type LoopWatch, unreachable } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
-import { createHost, type Group, type Host, replicaIdOf, type StartOutcome } from "@conclave/raft";
+import {
+  createHost,
+  type Group,
+  type GroupStatus,
+  type Host,
+  replicaIdOf,
+  type StartOutcome,
+} from "@conclave/raft";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { createPeerMesh, type PeerMesh } from "../peer/peer-mesh.ts";
 import { splitPeerCalls } from "../replica/call-channels.ts";
@@ -21,30 +28,29 @@ import { registerClusterService } from "../rpc/cluster-service.ts";
 import { letJoin } from "../rpc/join.ts";
 import { registerNativeServices } from "../rpc/native-services.ts";
 import type { JoinOutcome, JoinRequest } from "../wire/introduction.ts";
-import { createFileDisk } from "./file-disk.ts";
 import { handOverLeaderships } from "./hand-over.ts";
 import { clusterIdBytes, type NodeIdentity } from "./identity.ts";
-import { type IdentityFile, logDirectoryOf } from "./identity-file.ts";
+import { failure, type MemberFailure } from "./member-failure.ts";
 import { MemberList } from "./member-list.ts";
-import type { Metrics } from "./metrics.ts";
-import { failure, type NodeFailure, type NodeOptions } from "./node-options.ts";
-import { peerTlsOf } from "./peer-address.ts";
-import { createPeerDialer } from "./peer-dialer.ts";
-import type { MeasuredLog } from "./raft-gauges.ts";
-import { drawSeed, drawSessionId, systemClock } from "./system-clock.ts";
+import type { MemberOptions, MemberPlatform } from "./member-platform.ts";
 
 export interface ClusterMemberOptions {
-  readonly options: NodeOptions;
-  readonly file: IdentityFile;
+  readonly options: MemberOptions;
+  readonly platform: MemberPlatform;
   readonly identity: NodeIdentity;
   /** HOST:PORT where the other members reach this node. */
   readonly address: string;
   readonly loop: LoopWatch;
-  readonly metrics: Metrics;
-  /** What `/readyz` says may have changed. */
+  /** What `obstacles` says may have changed. */
   readonly changed: () => void;
   /** The node can go on no more. */
-  readonly failed: (failure: NodeFailure) => void;
+  readonly failed: (failure: MemberFailure) => void;
+}
+
+/** The log of one partition, to be looked at. */
+export interface PartitionLog {
+  readonly partition: number;
+  status(): GroupStatus;
 }
 
 export class ClusterMember {
@@ -58,37 +64,39 @@ export class ClusterMember {
 
   constructor(options: ClusterMemberOptions) {
     this.#options = options;
-    const { identity, loop, metrics, address } = options;
-    const { tls, version, log, dataDirectory } = options.options;
+    const { identity, platform, loop, address } = options;
+    const { clock, chance, directory, observer, log, limits } = platform;
+    const { version, urlScheme } = options.options;
     const { node, incarnation, partitionCount } = identity;
-    const prng = createPrng(drawSeed());
+    const prng = createPrng(chance.seed());
     const clusterId = clusterIdBytes(identity);
     this.mesh = createPeerMesh({
       self: { node, incarnation, address, clusterId, version },
-      clock: systemClock,
+      clock,
       prng: prng.child("mesh"),
-      dialer: createPeerDialer(peerTlsOf(options.options), options.options.route),
+      dialer: platform.dialer,
       log: (text) => log("warn", text),
     });
     this.#host = createHost({
       replica: replicaIdOf(node, incarnation),
       clusterId,
-      disk: createFileDisk(logDirectoryOf(dataDirectory)),
-      clock: systemClock,
+      disk: directory.log(),
+      clock,
       prng: prng.child("raft"),
       loop,
       transport: this.mesh,
       bootstrap: this.#firstMembers().map((member) => replicaIdOf(member.node, 0)),
-      observer: metrics.host,
+      ...(limits === undefined ? {} : { limits }),
+      ...(observer === undefined ? {} : { observer: observer.host }),
     });
     const calls = splitPeerCalls(this.mesh);
     this.replicas = createElectionNode({
-      cluster: { clusterId, partitionCount, node, version, urlScheme: tls ? "https" : "http" },
-      clock: systemClock,
+      cluster: { clusterId, partitionCount, node, version, urlScheme },
+      clock,
       loop,
       prng: prng.child("elections"),
       peers: calls.elections,
-      observer: metrics.node,
+      ...(observer === undefined ? {} : { observer: observer.node }),
       openLog: (partition, listener) => this.#openLog(partition, listener),
       // What a log holds and nobody here understands; that it failed was told before.
       failed: (detail) => options.failed(failure("damaged", detail)),
@@ -99,17 +107,20 @@ export class ClusterMember {
       logs: this.#groups,
       firstMembers: this.#firstMembers(),
       calls: calls.operations,
-      clock: systemClock,
+      clock,
       loop,
     });
     const { operations } = this.#control;
     const report = (member: Member): Promise<unknown> =>
       operations.changeMembers({ kind: "join", member }, this.replicas.giveUpAtMs());
-    this.list = new MemberList({ ...options, member: this, report });
+    this.list = new MemberList({
+      ...{ identity, address, loop, directory, log, changed: options.changed },
+      ...{ member: this, report },
+    });
   }
 
   /** Of the partitions, 1 to N, in order. */
-  get logs(): readonly MeasuredLog[] {
+  get logs(): readonly PartitionLog[] {
     return this.#groups.map((group, i) => ({ partition: i + 1, status: () => group.status() }));
   }
 
@@ -130,7 +141,7 @@ export class ClusterMember {
   }
 
   /** Reads the log, and begins to talk to the others. */
-  async start(): Promise<NodeFailure | undefined> {
+  async start(): Promise<MemberFailure | undefined> {
     const outcome = await this.#host.start();
     if (outcome.kind === "refused") return refusalOf(outcome);
     this.mesh.bindHost(this.#host);
@@ -152,10 +163,11 @@ export class ClusterMember {
 
   register(router: ConnectRouter): void {
     const { replicas: node, mesh } = this;
-    registerNativeServices(router, node, { drawSessionId });
+    const { clock, chance } = this.#options.platform;
+    registerNativeServices(router, node, { drawSessionId: () => chance.sessionId() });
     const { operations, logs } = this.#control;
     const neighbours = () => mesh.peers();
-    registerClusterService(router, { node, logs, operations, neighbours, clock: systemClock });
+    registerClusterService(router, { node, logs, operations, neighbours, clock });
   }
 
   /** What keeps this node from serving everything. */
@@ -170,7 +182,7 @@ export class ClusterMember {
   /** Gives the leaderships of this node to others, as far as they take them soon. */
   handOver(): Promise<void> {
     this.#control.stop();
-    return handOverLeaderships(this.#groups, systemClock);
+    return handOverLeaderships(this.#groups, this.#options.platform.clock);
   }
 
   /** Answers what is under way and ends every stream. */
@@ -187,8 +199,9 @@ export class ClusterMember {
     await this.#host.stop();
   }
 
-  #openLog(partition: number, listener: LogListener): ReplicatedLog {
-    const { changed, failed } = this.#options;
+  #openLog(partition: number, replica: LogListener): ReplicatedLog {
+    const { changed, failed, platform } = this.#options;
+    const listener = platform.tapLog?.(partition, replica) ?? replica;
     const group = this.#host.openGroup(partition, {
       committed: (entries) => listener.committed(entries),
       restored: (snapshot) => listener.restored(snapshot),
@@ -216,7 +229,7 @@ export class ClusterMember {
   }
 }
 
-function refusalOf(outcome: StartOutcome & { readonly kind: "refused" }): NodeFailure {
+function refusalOf(outcome: StartOutcome & { readonly kind: "refused" }): MemberFailure {
   const { reason, detail } = outcome;
   switch (reason) {
     case "locked":

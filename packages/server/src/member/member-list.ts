@@ -7,14 +7,14 @@
 import type { LoopWatch } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
 import type { LogConfiguration } from "../replica/membership-log.ts";
+import type { OpenDirectory } from "./data-directory.ts";
 import { membersOf, type NodeIdentity } from "./identity.ts";
-import type { IdentityFile } from "./identity-file.ts";
 import { LeavingMembers } from "./leaving-members.ts";
-import type { NodeOptions } from "./node-options.ts";
+import type { MemberPlatform } from "./member-platform.ts";
 
 export interface MemberListOptions {
-  readonly options: Pick<NodeOptions, "log">;
-  readonly file: Pick<IdentityFile, "save">;
+  readonly log: MemberPlatform["log"];
+  readonly directory: Pick<OpenDirectory, "save">;
   readonly identity: NodeIdentity;
   /** HOST:PORT where the other members reach this node. */
   readonly address: string;
@@ -137,11 +137,11 @@ export class MemberList {
   }
 
   #save(identity: NodeIdentity): void {
-    const { options, file } = this.#options;
+    const { log, directory } = this.#options;
     this.#identity = identity;
-    void file.save(identity).then((fault) => {
+    void directory.save(identity).then((fault) => {
       // The next start asks the members that it knew before.
-      if (fault !== undefined) options.log("warn", `members not written down: ${fault.detail}`);
+      if (fault !== undefined) log("warn", `members not written down: ${fault.detail}`);
     });
   }
 }
