@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What may happen next in a state, the likeliest first: whatever leads towards the next answer. */
+
+import { enter, leaveUnasked, type ModelState } from "./election-model.ts";
+import type { OpenCommand, Step } from "./plan.ts";
+import type { Progress } from "./progress.ts";
+import { effectOf } from "./step-effect.ts";
+
+/** `state`: the one that it leads to. */
+export type Move =
+  | {
+      readonly kind: "step";
+      readonly step: Step;
+      readonly state: ModelState;
+      readonly atNs: bigint;
+    }
+  | {
+      readonly kind: "open";
+      readonly command: OpenCommand;
+      readonly state: ModelState;
+      readonly atNs: bigint;
+    }
+  | { readonly kind: "unasked"; readonly state: ModelState; readonly atNs: bigint };
+
+export function movesFrom(progress: Progress, state: ModelState): readonly Move[] {
+  const moves = [...steps(progress, state), ...opens(progress, state), ...unasked(progress, state)];
+  const target = progress.target;
+  if (moves.length < 2 || target === undefined) return moves;
+  const rated = moves.map((move) => ({ move, distance: distance(move.state, target) }));
+  return rated.sort((a, b) => a.distance - b.distance).map(({ move }) => move);
+}
+
+function steps(progress: Progress, state: ModelState): readonly Move[] {
+  return progress.callable().flatMap((step): Move[] => {
+    const { action, operation, request, callNs: atNs } = step;
+    const after = progress.isExecuted(request) ? state : effectOf(state, action, operation.client);
+    return after === undefined ? [] : [{ kind: "step", step, state: after, atNs }];
+  });
+}
+
+function opens(progress: Progress, state: ModelState): readonly Move[] {
+  return progress.plan.openCommands.flatMap((command): Move[] => {
+    const { action, operation, request, callNs: atNs } = command;
+    if (progress.isOpenDone(command) || progress.isExecuted(request)) return [];
+    if (!isWithin(progress, atNs, undefined)) return [];
+    const after = effectOf(state, action, operation.client);
+    // One that changes nothing may as well never happen.
+    return after === undefined || after === state
+      ? []
+      : [{ kind: "open", command, state: after, atNs }];
+  });
+}
+
+function unasked(progress: Progress, state: ModelState): readonly Move[] {
+  const moves: Move[] = [];
+  for (const { candidate, client, fromNs, untilNs, endedBy } of progress.plan.mayEnter) {
+    if (!isWithin(progress, fromNs, untilNs)) continue;
+    if (endedBy !== undefined && progress.isDone(endedBy)) continue;
+    const after = enter(state, candidate, client);
+    if (after !== undefined) moves.push({ kind: "unasked", state: after, atNs: fromNs });
+  }
+  for (const { candidate, client, fromNs, untilNs } of progress.plan.mayLeave) {
+    if (!isWithin(progress, fromNs, untilNs)) continue;
+    const after = leaveUnasked(state, candidate, client);
+    if (after !== undefined) moves.push({ kind: "unasked", state: after, atNs: fromNs });
+  }
+  return moves;
+}
+
+function isWithin(progress: Progress, fromNs: bigint, untilNs: bigint | undefined): boolean {
+  const { latestNs, nowNs } = progress;
+  return (latestNs === undefined || fromNs <= latestNs) && (untilNs ?? nowNs) >= nowNs;
+}
+
+/** How much is still different where the answer says what it was like. */
+function distance(state: ModelState, { action }: Step): number {
+  if (action.kind === "led") {
+    const isLeader = state.queue[0]?.name === action.candidate;
+    return Number(action.term - state.term) + (isLeader ? 0 : 1);
+  }
+  if (action.kind === "fence") return Number(action.term - state.term);
+  if (action.kind !== "seen") return 0;
+  const { candidates, term } = action.view;
+  const names = state.queue.map(({ name }) => name);
+  const missing = candidates.filter((name) => !names.includes(name)).length;
+  const extra = names.filter((name) => !candidates.includes(name)).length;
+  const misplaced = candidates.filter((name, i) => names[i] !== name).length;
+  return 4 * (missing + extra) + misplaced + Number(term - state.term);
+}
