@@ -16,7 +16,7 @@ export interface Hosts {
 }
 
 /** They take acknowledged data from a node for good. */
-const DESTRUCTIVE: readonly FaultKind[] = ["rot", "wipe", "replace"];
+const DESTRUCTIVE: readonly FaultKind[] = ["rot", "wipe"];
 
 const KINDS: readonly FaultKind[] = [
   "kill",
@@ -56,20 +56,23 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
   const client = pick(prng, hosts.clients);
   const names = [...nodeNames(hosts.nodes), ...hosts.clients];
   const host = pick(prng, names);
+  const other = pick(
+    prng,
+    names.filter((name) => name !== host),
+  );
   const forMs = lasting(prng);
   const downMs = lasting(prng);
   switch (kind) {
     case "kill":
     case "stop":
     case "wipe":
-    case "replace":
       return { kind, atMs, node, downMs };
     case "power-cut": {
       const nodes = prng.chance(1, 3) ? range(hosts.nodes) : [node];
       return { kind, atMs, nodes, fate: pick(prng, ["lose-all", "keep-all", "random"]), downMs };
     }
     case "pause":
-      return { kind, atMs, host, forMs };
+      return { kind, atMs, host, forMs, order: pick(prng, ["as-it-came", "timers-first"]) };
     case "sleep":
       return { kind, atMs, host: client, forMs };
     case "kill-client":
@@ -80,29 +83,26 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
       return { kind, atMs, sides: drawSides(prng, names), forMs };
     case "cut":
     case "slow": {
-      const to = pick(
-        prng,
-        names.filter((name) => name !== host),
-      );
-      const path = { atMs, from: host, to, forMs };
+      const path = { atMs, from: host, to: other, forMs };
       return kind === "cut" ? { kind, ...path } : { kind, ...path, delayMs: 20 + prng.below(400) };
     }
     case "reset":
+      return { kind, atMs, a: host, b: other };
     case "half-open":
-      return { kind, atMs, from: host, to: `node ${node}` };
+      return { kind, atMs, told: host, untold: other };
     case "lossy":
       return {
         ...{ kind, atMs, forMs },
         lostPermille: prng.below(200),
         doubledPermille: prng.below(200),
-        isReordering: prng.chance(1, 2),
+        reorderedPermille: prng.below(200),
       };
     case "slow-disk":
       return { kind, atMs, node, syncMs: pick(prng, [20, 200, 2_000]), forMs };
     case "full-disk":
       return { kind, atMs, node, forMs };
     case "disk-error":
-      return { kind, atMs, node, operation: pick(prng, ["write", "datasync", "create"]), downMs };
+      return { kind, atMs, node, operation: pick(prng, ["write", "datasync", "create"]) };
     case "rot":
       return { kind, atMs, node, pick: prng.nextUint32(), downMs };
     case "transfer":

@@ -5,6 +5,7 @@
  */
 
 import type { DiskOperation } from "@conclave/raft/memory";
+import type { ResumeOrder } from "../world/sim-process.ts";
 
 interface At {
   /** Since the beginning of the run. */
@@ -34,7 +35,7 @@ export type Fault = At &
         readonly downMs: number;
       }
     /** As SIGSTOP and SIGCONT; of a client also a loop that something blocks. */
-    | ({ readonly kind: "pause"; readonly host: string } & Lasting)
+    | ({ readonly kind: "pause"; readonly host: string; readonly order: ResumeOrder } & Lasting)
     /** The machine sleeps: its monotonic clock stands still, the clock of its uptime does not. */
     | ({ readonly kind: "sleep"; readonly host: string } & Lasting)
     | { readonly kind: "kill-client"; readonly client: string; readonly downMs: number }
@@ -48,27 +49,25 @@ export type Fault = At &
         readonly to: string;
         readonly delayMs: number;
       } & Lasting)
-    | { readonly kind: "reset"; readonly from: string; readonly to: string }
-    /** The end of a connection that only `to` sees: `from` goes on in the belief that it stands. */
-    | { readonly kind: "half-open"; readonly from: string; readonly to: string }
+    | { readonly kind: "reset"; readonly a: string; readonly b: string }
+    /** Connections end, and only one side hears of it. */
+    | { readonly kind: "half-open"; readonly told: string; readonly untold: string }
     /** Frames between nodes that carry Raft messages only. */
     | ({
         readonly kind: "lossy";
         readonly lostPermille: number;
         readonly doubledPermille: number;
-        readonly isReordering: boolean;
+        readonly reorderedPermille: number;
       } & Lasting)
     | ({ readonly kind: "slow-disk"; readonly node: number; readonly syncMs: number } & Lasting)
     | ({ readonly kind: "full-disk"; readonly node: number } & Lasting)
-    /** The disk refuses, the process ends, and a new one finds the disk well. */
-    | ({ readonly kind: "disk-error"; readonly operation: DiskOperation } & Restart)
+    /** Once: the process may end of it, and a new one finds the disk well. */
+    | { readonly kind: "disk-error"; readonly node: number; readonly operation: DiskOperation }
     /** One bit of one file turns while the process is down. Which one, `pick` says. */
     | ({ readonly kind: "rot"; readonly pick: number } & Restart)
     /** Somebody empties the directory. */
     | ({ readonly kind: "wipe" } & Restart)
     | { readonly kind: "transfer"; readonly partition: number; readonly to: number }
-    /** An operator takes the node out of the cluster, empties it, and has it join again. */
-    | ({ readonly kind: "replace" } & Restart)
   );
 
 export type FaultKind = Fault["kind"];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * One run of the simulator, as a value: who takes part, for how long, and what goes wrong. Equal plans
- * give equal runs on the same commit. Types, and how a plan is written to a file and read again.
+ * give equal runs on the same commit. Types only.
  */
 
 import type { Fault } from "../fault/fault.ts";
@@ -39,18 +39,4 @@ export interface Plan {
   /** Faults go on for so long; then everything heals, and the cluster has to go on. */
   readonly safetyMs: number;
   readonly faults: readonly Fault[];
-}
-
-/** For files: JSON, with the seed in decimal. */
-export function planToJson(plan: Plan): string {
-  return JSON.stringify({ ...plan, seed: String(plan.seed) }, undefined, 2);
-}
-
-/** @throws {Error} for what is no plan; a file of another version of the simulator may be none. */
-export function planFromJson(text: string): Plan {
-  const read = JSON.parse(text) as Omit<Plan, "seed"> & { readonly seed: string };
-  if (typeof read.seed !== "string" || !Array.isArray(read.faults)) {
-    throw new Error("this is no plan of the simulator: it has no seed, or no faults");
-  }
-  return { ...read, seed: BigInt(read.seed) };
 }
