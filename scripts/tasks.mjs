@@ -17,7 +17,7 @@ import { installIfStale, toolEnvironment } from "./workspace.mjs";
 /** @typedef {NodeJS.ProcessEnv} Environment */
 
 /** @type {Readonly<Record<string, (env: Environment, args: readonly string[]) => Promise<number>>>} */
-const TASKS = { start, test, verify, fix, generate, golden, bench };
+const TASKS = { start, test, verify, fix, generate, golden, bench, sim };
 
 /**
  * Runs one task by name.
@@ -116,4 +116,11 @@ async function bench(env, args) {
   const built = await build(env);
   if (built !== 0) return built;
   return run("pnpm", ["--filter", "@conclave/bench", "start", ...args], env);
+}
+
+/** @type {typeof TASKS["sim"]} */
+async function sim(env, args) {
+  const built = await build(env);
+  if (built !== 0) return built;
+  return run(process.execPath, ["packages/testing/dist/main-sim.js", ...args], env);
 }

@@ -2,17 +2,17 @@
 /**
  * A failure as a file: the plan that shows it, and what was broken. Pure.
  *
- *     { "seed": "42", "faults": [...], "rule": "O1", "message": "...", "found": "9b61051" }
+ *     { "seed": "42", "plan": {...}, "rule": "O1", "message": "...", "found": "9b61051" }
  *
- * `faults` may be missing: then the seed's own schedule is run. The files in `seeds/` have the same form,
- * with `fixed`, the commit that put it right, and `note` for the reader.
+ * `plan` may be missing: then the seed draws it. The files in `seeds/` have the same form, with `fixed`,
+ * the commit that put it right, and `note` for the reader.
  */
 
-import type { PlannedFault } from "./simulator.ts";
+import type { Plan } from "../run/plan.ts";
 
 export interface ReplayFile {
   readonly seed: bigint;
-  readonly faults: readonly PlannedFault[] | undefined;
+  readonly plan: Plan | undefined;
   /** Number of the broken rule, as found. */
   readonly rule: string;
   readonly message: string;
@@ -24,10 +24,12 @@ export interface ReplayFile {
 }
 
 export function encodeReplayFile(file: ReplayFile): string {
-  return `${JSON.stringify({ ...file, seed: `${file.seed}` }, undefined, 2)}\n`;
+  const seed = `${file.seed}`;
+  const plan = file.plan && { ...file.plan, seed };
+  return `${JSON.stringify({ ...file, seed, plan }, undefined, 2)}\n`;
 }
 
-/** Throws an `Error` that says what is wrong with the text. */
+/** @throws {Error} that says what is wrong with the text */
 export function decodeReplayFile(text: string): ReplayFile {
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null) throw new Error("it holds no object");
@@ -39,9 +41,10 @@ export function decodeReplayFile(text: string): ReplayFile {
   };
   const seed = seedOf(textOf("seed") ?? "");
   if (seed === undefined) throw new Error("seed is no whole number of 64 bits, written as text");
+  const plan = fields.get("plan");
   return {
     seed,
-    faults: faultsOf(fields.get("faults")),
+    plan: plan === undefined ? undefined : planOf(plan, seed),
     rule: textOf("rule") ?? "",
     message: textOf("message") ?? "",
     found: textOf("found") ?? "",
@@ -50,18 +53,16 @@ export function decodeReplayFile(text: string): ReplayFile {
   };
 }
 
+/** Only what every version of the simulator has is looked at; what a plan lacks shows when it is run. */
+function planOf(value: unknown, seed: bigint): Plan {
+  const isPlan = typeof value === "object" && value !== null && "faults" in value;
+  if (!isPlan || !Array.isArray(value.faults)) throw new Error("its plan has no list of faults");
+  return { ...(value as Plan), seed };
+}
+
 /** A seed as people write it; undefined if it is none. */
 export function seedOf(text: string): bigint | undefined {
   if (!/^[0-9]{1,20}$/.test(text)) return undefined;
   const seed = BigInt(text);
   return seed < 1n << 64n ? seed : undefined;
-}
-
-function faultsOf(value: unknown): readonly PlannedFault[] | undefined {
-  if (value === undefined) return undefined;
-  if (!Array.isArray(value)) throw new Error("faults is no list");
-  return value.map((fault: unknown) => {
-    if (typeof fault !== "object" || fault === null) throw new Error("a fault is no object");
-    return fault;
-  });
 }
