@@ -15,16 +15,17 @@ import {
   AttachResponseSchema,
   SessionService,
 } from "@conclave/api";
+import {
+  ENVELOPE_COMPRESSED,
+  ENVELOPE_END,
+  EnvelopeReader,
+  envelopeOf,
+} from "@conclave/api/envelope";
 import type { Http2SessionManager } from "@connectrpc/connect-node";
 import type { Attachment, AttachmentListener } from "./link.ts";
 
 /** The server's frames are at most this long (semantics and design section 4: 1 MiB and its framing). */
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
-/** One byte of flags, four of length. */
-const HEAD_BYTES = 5;
-const COMPRESSED = 0b01;
-const END_STREAM = 0b10;
-const NOTHING: Buffer = Buffer.alloc(0);
 const PATH = `/${SessionService.typeName}/${SessionService.method.attach.name}`;
 
 export type Token = () => Promise<string>;
@@ -47,13 +48,16 @@ class NodeAttachment implements Attachment {
   #stream: ClientHttp2Stream | undefined;
   /** What was to be sent before there was a stream. */
   #unsent: AttachRequest[] = [];
-  /** What has come of an envelope that is not whole yet. */
-  #rest: Buffer = NOTHING;
+  readonly #envelopes: EnvelopeReader;
   #isOver = false;
 
   constructor(manager: Http2SessionManager, listener: AttachmentListener) {
     this.#manager = manager;
     this.#listener = listener;
+    this.#envelopes = new EnvelopeReader(FRAME_BYTES_MAX, (flags, message) => {
+      this.#take(flags, message);
+      return !this.#isOver;
+    });
   }
 
   async open(endpoint: string, token: Token | undefined): Promise<void> {
@@ -69,7 +73,7 @@ class NodeAttachment implements Attachment {
     stream.on("response", ({ ":status": status }) => {
       if (status !== 200) this.#fail(new Error(`the answer has HTTP status ${status}`));
     });
-    stream.on("data", (chunk: Buffer) => this.#read(chunk));
+    stream.on("data", (chunk: Uint8Array) => this.#read(chunk));
     stream.on("end", () => this.end(new Error("the server ended the stream")));
     stream.on("error", (error) => this.end(error));
     stream.on("close", () => this.end(new Error(`the stream was reset (${stream.rstCode})`)));
@@ -103,43 +107,30 @@ class NodeAttachment implements Attachment {
 
   #write(stream: ClientHttp2Stream, frame: AttachRequest): void {
     if (stream.writableEnded || stream.destroyed) return;
-    const message = toBinary(AttachRequestSchema, frame);
-    const envelope = Buffer.allocUnsafe(HEAD_BYTES + message.length);
-    envelope[0] = 0;
-    envelope.writeUInt32BE(message.length, 1);
-    envelope.set(message, HEAD_BYTES);
-    stream.write(envelope);
+    stream.write(envelopeOf(0, toBinary(AttachRequestSchema, frame)));
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Uint8Array): void {
     if (this.#stream !== undefined) this.#manager.notifyResponseByteRead(this.#stream);
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (this.#isOver) return;
     try {
-      while (!this.#isOver && bytes.length >= HEAD_BYTES) {
-        const length = bytes.readUInt32BE(1);
-        if (length > FRAME_BYTES_MAX) throw new Error(`a frame of ${length} bytes is too long`);
-        if (bytes.length < HEAD_BYTES + length) break;
-        this.#take(bytes.readUInt8(0), bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
-        bytes = bytes.subarray(HEAD_BYTES + length);
-      }
-      // Not an empty part of the chunk, which would keep the whole of it.
-      this.#rest = bytes.length === 0 ? NOTHING : bytes;
+      const bytes = this.#envelopes.read(chunk);
+      if (bytes !== undefined) throw new Error(`a frame of ${bytes} bytes is too long`);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #take(flags: number, message: Buffer): void {
-    if ((flags & COMPRESSED) !== 0) throw new Error("compression was not asked for");
-    if ((flags & END_STREAM) !== 0) throw endOf(message);
-    // A copy: what is kept of it, as a resume token, must not keep a whole buffer of the socket.
-    this.#listener.frame(fromBinary(AttachResponseSchema, new Uint8Array(message)));
+  #take(flags: number, message: Uint8Array): void {
+    if ((flags & ENVELOPE_COMPRESSED) !== 0) throw new Error("compression was not asked for");
+    if ((flags & ENVELOPE_END) !== 0) throw endOf(message);
+    this.#listener.frame(fromBinary(AttachResponseSchema, message));
   }
 }
 
 /** What the Connect protocol's last envelope says. */
-function endOf(message: Buffer): Error {
-  const { error } = JSON.parse(message.toString()) as {
+function endOf(message: Uint8Array): Error {
+  const { error } = JSON.parse(new TextDecoder().decode(message)) as {
     readonly error?: { readonly code?: string; readonly message?: string };
   };
   if (error === undefined) return new Error("the server ended the stream");

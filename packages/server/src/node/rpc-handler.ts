@@ -17,6 +17,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { isPlainAttach, type OpenAttach, serveAttach } from "./attach-door.ts";
 import type { Connections, PortRequest, PortResponse } from "./connections.ts";
 
 export interface RpcHandlerOptions {
@@ -24,6 +25,8 @@ export interface RpcHandlerOptions {
   readonly routes: (router: ConnectRouter, registered: RegisteredServices) => void;
   readonly connections: Connections;
   readonly clock: Clock;
+  /** Serves Attach where it comes as our SDK asks for it; without this the router's does. */
+  readonly openAttach?: OpenAttach | undefined;
 }
 
 /** What the router holds; complete once all routes are registered. */
@@ -57,7 +60,13 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   return (request, response) => {
     const handler = byPath.get(pathOf(request));
     if (handler === undefined) return false;
-    void serve(handler, request, response, options);
+    const { openAttach, connections, clock } = options;
+    endRequestAfterAnswer(request, clock);
+    if (openAttach !== undefined && isPlainAttach(request)) {
+      serveAttach(request.stream, openAttach(connections.of(request)), FRAME_BYTES_MAX);
+    } else {
+      void serve(handler, request, response, connections);
+    }
     return true;
   };
 }
@@ -103,9 +112,8 @@ async function serve(
   handler: UniversalHandler,
   request: PortRequest,
   response: PortResponse,
-  { connections, clock }: RpcHandlerOptions,
+  connections: Connections,
 ): Promise<void> {
-  endRequestAfterAnswer(request, clock);
   try {
     const values = connections.contextValues(request);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);

@@ -10,6 +10,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { OpenDirectory } from "../member/data-directory.ts";
 import { failure } from "../member/member-failure.ts";
 import { createMember, type RunningMember } from "../member/running-member.ts";
+import { AttachStream } from "../rpc/attach-stream.ts";
 import { type Connections, createConnections, type PortHandler } from "./connections.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
@@ -130,9 +131,11 @@ export class RunningNode {
   #createHandler(): PortHandler {
     const connections = this.#connections;
     const member = this.#member;
+    const { serving } = member;
     const rpc = createRpcHandler({
       connections,
       clock: systemClock,
+      openAttach: serving && ((connection) => new AttachStream(serving.replicas, connection)),
       routes: (router, registered) => {
         member.register(router);
         registerPeers(router, {

@@ -60,18 +60,31 @@ export class AttachStream {
   /** Reads the client's frames until it ends them. */
   async read(requests: AsyncIterable<AttachRequest>): Promise<void> {
     try {
-      for await (const request of requests) {
-        // What comes after the end has no answer, so it is not carried out either.
-        if (this.#outbox.ended !== undefined) return;
-        const failure = this.#handle(request);
-        if (failure !== undefined) this.#fail(failure);
-      }
+      for await (const request of requests) if (!this.take(request)) return;
     } catch (error) {
-      // Said to a client that still reads; one that has reset its stream is gone.
-      if (isUnreadable(error)) this.#outbox.end({ kind: "unreadable", error });
-      this.close();
+      this.broken(error);
       return;
     }
+    this.inputEnded();
+  }
+
+  /** A frame has come. False after the end: what comes then has no answer, so it is not carried out. */
+  take(request: AttachRequest): boolean {
+    if (this.#outbox.ended !== undefined) return false;
+    const failure = this.#handle(request);
+    if (failure !== undefined) this.#fail(failure);
+    return true;
+  }
+
+  /** What has come is no frame, or the client has reset its stream. */
+  broken(error: unknown): void {
+    // Said to a client that still reads; one that has reset its stream is gone.
+    if (isUnreadable(error)) this.#outbox.end({ kind: "unreadable", error });
+    this.close();
+  }
+
+  /** The client has ended its side in order. */
+  inputEnded(): void {
     this.#isInputEnded = true;
     this.#reportDisconnect();
     this.#idle();
