@@ -1,4 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Tests that need elections: clusters to break, and time that stands still. */
 
-export { createManualClock, type ManualClock } from "@conclave/base";
+export {
+  createManualClock,
+  createMemoryElections,
+  type ManualClock,
+  type MemoryElections,
+  type MemoryElectionsOptions,
+} from "@conclave/client/memory";
+export type { Treatment } from "./cluster/cluster-network.ts";
+export {
+  type Party,
+  type TestClientOptions,
+  TestCluster,
+  type TestClusterOptions,
+} from "./cluster/test-cluster.ts";

@@ -16,21 +16,23 @@ export async function isReady(url: string): Promise<boolean> {
 }
 
 /**
- * The node that leads a partition by the word of the latest Raft term that anybody knows; undefined
- * while there is none. Nodes that do not answer are passed over.
+ * The node that leads a partition by its own word, and by the latest Raft term where two say so;
+ * undefined while there is none. Followers go on naming a leader that is gone until they miss it.
  */
 export async function leaderOf(
   partition: number,
   urls: readonly string[],
 ): Promise<number | undefined> {
   const statuses = await Promise.all(urls.map(statusOf));
-  let latest = { raftTerm: 0n, leader: null as number | null };
+  let latest: { readonly node: number; readonly raftTerm: bigint } | undefined;
   for (const status of statuses) {
-    const known = status?.partitions.find((one) => one.partition === partition);
-    if (known === undefined || known.leader === null) continue;
-    if (known.raftTerm > latest.raftTerm) latest = known;
+    const led = status?.partitions.find((one) => one.partition === partition);
+    if (status === undefined || led === undefined || led.leader !== status.node) continue;
+    if (latest === undefined || led.raftTerm > latest.raftTerm) {
+      latest = { node: status.node, raftTerm: led.raftTerm };
+    }
   }
-  return latest.leader ?? undefined;
+  return latest?.node;
 }
 
 async function statusOf(url: string): Promise<ClusterStatus | undefined> {

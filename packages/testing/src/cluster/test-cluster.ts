@@ -52,6 +52,7 @@ interface Member {
   readonly start: NodeStart;
   /** Undefined: it is down. */
   port: number | undefined;
+  isPaused: boolean;
 }
 
 export class TestCluster implements AsyncDisposable {
@@ -90,9 +91,10 @@ export class TestCluster implements AsyncDisposable {
     return [...this.#members.keys()];
   }
 
-  /** Those that have been started and neither killed nor stopped since; a paused one is among them. */
+  /** Those that can act: started, and neither killed, stopped nor paused since. */
   get running(): readonly number[] {
-    return this.nodes.filter((node) => this.#member(node).port !== undefined);
+    const isRunning = ({ port, isPaused }: Member): boolean => port !== undefined && !isPaused;
+    return this.nodes.filter((node) => isRunning(this.#member(node)));
   }
 
   /** A client with ways of its own to every node, that can be cut. Closed with the cluster. */
@@ -134,11 +136,15 @@ export class TestCluster implements AsyncDisposable {
 
   /** Stops the node's time, as SIGSTOP does. @throws without `processes` */
   pause(node: number): void {
-    this.#member(node).node.pause();
+    const member = this.#member(node);
+    member.node.pause();
+    member.isPaused = true;
   }
 
   resume(node: number): void {
-    this.#member(node).node.resume();
+    const member = this.#member(node);
+    member.node.resume();
+    member.isPaused = false;
   }
 
   /** Lets nothing pass between parties of different sides. Whoever is on no side keeps all its ways. */
@@ -171,7 +177,7 @@ export class TestCluster implements AsyncDisposable {
     this.#network.heal();
   }
 
-  /** The node that leads the partition of this election. Waits until some node knows one. */
+  /** The node that leads the partition of this election, by its own word. Waits until one does. */
   async leaderOf(election: string): Promise<number> {
     const partition = homeOf(election, this.#partitionCount);
     return eventually(
@@ -218,7 +224,7 @@ export class TestCluster implements AsyncDisposable {
         routes: await this.#routesOf(node, members),
       };
       const made = processes ? createProcessNode(start) : createLocalNode(start);
-      this.#members.set(node, { node: made, start, port: undefined });
+      this.#members.set(node, { node: made, start, port: undefined, isPaused: false });
     }
     await Promise.all([...this.#members].map(([node, member]) => this.#startNode(node, member)));
     await this.ready();
@@ -240,6 +246,7 @@ export class TestCluster implements AsyncDisposable {
 
   #leave(node: number, member: Member): void {
     member.port = undefined;
+    member.isPaused = false;
     this.#network.locate(node, undefined);
     this.#network.resetAll(node);
   }
