@@ -50,4 +50,6 @@ export interface ServerProcess {
   jumpWall(ms: number): void;
   /** Hands the lead of a partition to a node, as an operator does. */
   transfer(partition: number, toNode: number): void;
+  /** Has a node taken off the list of members, as an operator does who asks this one. */
+  removeMember(node: number): void;
 }

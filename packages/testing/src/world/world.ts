@@ -4,13 +4,19 @@
  * time, and everything that can be seen of it.
  */
 
-import type { Clock, Prng } from "@conclave/base";
+import { assert, type Clock, createPrng, type Prng } from "@conclave/base";
 import type { HostLimits } from "@conclave/raft";
 import type { ClientProcess, ClientStart } from "./client-process.ts";
-import type { Network, PathProfile } from "./network.ts";
+import type { Host } from "./connection.ts";
+import { type Network, type PathProfile, SimNetwork } from "./network.ts";
 import type { Observation } from "./observation.ts";
+import { ProcessClock } from "./process-clock.ts";
 import type { ServerProcess } from "./server-process.ts";
-import type { WorldView } from "./world-view.ts";
+import { SimClient } from "./sim-client.ts";
+import { addressOf, hostOf, SimServer } from "./sim-server.ts";
+import { Trace } from "./trace.ts";
+import { createVirtualTime, type VirtualTime } from "./virtual-time.ts";
+import type { RunningServer, WorldView } from "./world-view.ts";
 
 export interface WorldOptions {
   /** Of 64 bits. Equal seeds and equal calls give equal worlds, line for line. */
@@ -57,8 +63,185 @@ export interface World {
   view(): WorldView;
   /** Who should be in office by now, as the workload knows it. Default: nobody. */
   waiting: () => WorldView["waiting"];
+  /** Who believes to be in office, as the workload knows it. Default: nobody. */
+  beliefs: () => WorldView["beliefs"];
   /** One line for each thing that happened, oldest first. */
   readonly trace: readonly string[];
   /** Events of virtual time so far. */
   readonly steps: number;
+}
+
+/** Nothing runs in it yet. */
+export function createWorld(options: WorldOptions): World {
+  return new SimWorld(options);
+}
+
+/** Small, so that files are many, and cheap to make. */
+const SMALL_LIMITS: Partial<HostLimits> = { segmentBytes: 128 * 1024, entryBytesMax: 64 * 1024 };
+
+class SimWorld implements World {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly network: SimNetwork;
+  readonly servers: readonly SimServer[];
+  steps = 0;
+  waiting: World["waiting"] = () => [];
+  beliefs: World["beliefs"] = () => [];
+  readonly #options: WorldOptions;
+  readonly #chance: Prng;
+  readonly #time: VirtualTime;
+  readonly #trace = new Trace();
+  readonly #clients = new Map<string, SimClient>();
+  readonly #clientHosts = new Map<string, Host>();
+  readonly #hostsByAddress: ReadonlyMap<string, string>;
+  readonly #view: WorldView;
+  readonly #observers: ((observation: Observation, nowMs: number) => void)[] = [];
+  readonly #steppers: ((view: WorldView) => void)[] = [];
+  #startedClients = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const { seed, nodes, partitions, drain } = options;
+    const root = createPrng(seed);
+    this.prng = root.child("player");
+    this.#chance = root.child("world");
+    this.#time = createVirtualTime(drain, (error) => this.broken("the world", error));
+    this.network = new SimNetwork(this.#time, this.#chance.child("network"));
+    if (options.path !== undefined) this.network.profile = options.path;
+    this.clock = new ProcessClock(this.#time, (fire) => fire());
+    const numbers = Array.from({ length: nodes }, (_, i) => i + 1);
+    this.#hostsByAddress = new Map(numbers.map((node) => [addressOf(node), hostOf(node)]));
+    this.servers = numbers.map((node) => this.#createServer(node, numbers));
+    const now = (): number => this.timeMs;
+    const running = (): readonly RunningServer[] => this.#running();
+    const waiting = (): WorldView["waiting"] => this.waiting();
+    const beliefs = (): WorldView["beliefs"] => this.beliefs();
+    this.#view = {
+      partitionCount: partitions,
+      get nowMs() {
+        return now();
+      },
+      get servers() {
+        return running();
+      },
+      get waiting() {
+        return waiting();
+      },
+      get beliefs() {
+        return beliefs();
+      },
+    };
+  }
+
+  get timeMs(): number {
+    return this.#time.nowMs;
+  }
+
+  get clients(): readonly ClientProcess[] {
+    return [...this.#clients.values()];
+  }
+
+  get trace(): readonly string[] {
+    return this.#trace.lines;
+  }
+
+  server(node: number): ServerProcess {
+    const server = this.servers[node - 1];
+    assert(server !== undefined, "a node is 1 to N");
+    return server;
+  }
+
+  startClient(name: string, start: ClientStart = {}): ClientProcess {
+    assert(!this.#clients.has(name), "a client has a name of its own");
+    const host = this.#clientHosts.get(name) ?? this.network.addHost(name);
+    this.#clientHosts.set(name, host);
+    this.#note(`${name} starts`);
+    const endpoints = [...(start.endpoints ?? this.servers.map(({ url }) => url))];
+    const client = new SimClient(
+      {
+        ...{ name, host, time: this.#time, network: this.network, isEncoded: this.#isEncoded },
+        prng: this.#chance.child(`client ${++this.#startedClients}`),
+        hostAt: (url) => this.#hostAt(new URL(url).host),
+        thrown: (where, error) => this.broken(where, error),
+        ended: () => {
+          this.#note(`${name} ends`);
+          this.#clients.delete(name);
+        },
+      },
+      { ...start, endpoints },
+    );
+    this.#clients.set(name, client);
+    return client;
+  }
+
+  observe(observation: Observation): void {
+    const nowMs = this.timeMs;
+    this.#trace.add(nowMs, observation);
+    for (const observer of this.#observers) observer(observation, nowMs);
+  }
+
+  onObservation(listener: (observation: Observation, nowMs: number) => void): void {
+    this.#observers.push(listener);
+  }
+
+  onStep(listener: (view: WorldView) => void): void {
+    this.#steppers.push(listener);
+  }
+
+  broken(where: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.observe({ kind: "broken", where, message });
+  }
+
+  async run(ms: number, isOver: () => boolean = () => false): Promise<void> {
+    const untilUs = this.#time.nowUs + Math.round(ms * 1000);
+    // What whoever plays with the world has just begun.
+    await this.#options.drain();
+    while (!isOver()) {
+      if (!(await this.#time.step(untilUs))) {
+        this.#time.passTo(untilUs);
+        return;
+      }
+      this.steps++;
+      for (const stepper of this.#steppers) stepper(this.#view);
+    }
+  }
+
+  view(): WorldView {
+    return this.#view;
+  }
+
+  get #isEncoded(): boolean {
+    return this.#options.isEncoded ?? true;
+  }
+
+  #createServer(node: number, all: readonly number[]): SimServer {
+    const { partitions, driftPpm, syncMs, limits } = this.#options;
+    return new SimServer({
+      node,
+      members: all.map((member) => ({ node: member, address: addressOf(member) })),
+      partitionCount: partitions,
+      ...{ time: this.#time, network: this.network, isEncoded: this.#isEncoded },
+      prng: this.#chance.child(`server ${node}`),
+      driftPpm: driftPpm?.[node - 1] ?? 0,
+      syncMs: syncMs ?? 0,
+      limits: { ...SMALL_LIMITS, ...limits },
+      hostAt: (address) => this.#hostAt(address),
+      observe: (observation) => this.observe(observation),
+      note: (text) => this.#note(text),
+      thrown: (where, error) => this.broken(where, error),
+    });
+  }
+
+  #hostAt(address: string): string {
+    return this.#hostsByAddress.get(address) ?? address;
+  }
+
+  #running(): readonly RunningServer[] {
+    return this.servers.flatMap(({ view }) => view ?? []);
+  }
+
+  #note(text: string): void {
+    this.#trace.add(this.timeMs, text);
+  }
 }

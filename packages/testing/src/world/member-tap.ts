@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a member of a simulated world lets be seen: what its logs tell its state machines, and what its
+ * elections come to.
+ *
+ * Each name of a directory is a life of its own: a member that loses its log and begins anew within one
+ * process is somebody else from then on.
+ */
+
+import type { Change } from "@conclave/fsm";
+import type { LogListener } from "@conclave/server";
+import type { MemberObserver, OpenDirectory } from "@conclave/server/member";
+import type { Observation, ServerLife } from "./observation.ts";
+
+export interface MemberTapOptions {
+  readonly node: number;
+  /** A number that no life of this node has had. */
+  readonly nextLife: () => number;
+  readonly directory: OpenDirectory;
+  readonly observe: (observation: Observation) => void;
+  readonly partitionOf: (change: Change) => number;
+  readonly statusOf: (
+    partition: number,
+  ) => { readonly commitIndex: number; readonly lastIndex: number } | undefined;
+}
+
+export class MemberTap {
+  readonly directory: OpenDirectory;
+  readonly observer: MemberObserver;
+  life: ServerLife;
+  readonly #options: MemberTapOptions;
+  #incarnation: number;
+  #isStarted = false;
+
+  constructor(options: MemberTapOptions) {
+    this.#options = options;
+    const { directory, node } = options;
+    const { found } = directory;
+    this.#incarnation = found.kind === "found" ? found.identity.incarnation : 0;
+    this.life = { node, life: options.nextLife(), incarnation: this.#incarnation };
+    this.directory = {
+      ...directory,
+      save: (identity) => {
+        this.#incarnation = identity.incarnation;
+        return directory.save(identity);
+      },
+    };
+    this.observer = {
+      host: { synced: () => {} },
+      node: {
+        roundEnded: () => {},
+        renewed: () => {},
+        submitted: () => {},
+        logTimeClamped: () => {},
+        changed: (change) => this.#changed(change),
+      },
+      beat: () => {},
+    };
+  }
+
+  /** As a platform's `tapLog`. */
+  log(partition: number, listener: LogListener): LogListener {
+    if (partition === 1) this.#begins();
+    const { life: server } = this;
+    const { observe, statusOf } = this.#options;
+    const group = partition;
+    return {
+      ...listener,
+      committed(entries) {
+        observe({ kind: "committed", server, group, entries });
+        listener.committed(entries);
+      },
+      restored(snapshot) {
+        const { index, raftTerm } = snapshot;
+        observe({ kind: "restored", server, group, index, raftTerm });
+        listener.restored(snapshot);
+      },
+      roleChanged(role) {
+        const { commitIndex, lastIndex } = statusOf(partition) ?? { commitIndex: 0, lastIndex: 0 };
+        observe({ kind: "role", server, group, role, commitIndex, lastIndex });
+        listener.roleChanged(role);
+      },
+      snapshot: () => listener.snapshot(),
+      failed: (failure) => listener.failed(failure),
+    };
+  }
+
+  ended(how: "stopped" | "killed" | "power-cut" | "failed", detail: string): void {
+    if (!this.#isStarted) return;
+    this.#isStarted = false;
+    this.#options.observe({ kind: "server-ended", server: this.life, how, detail });
+  }
+
+  #begins(): void {
+    if (this.#isStarted) {
+      this.ended("failed", "it begins anew as another incarnation");
+      this.life = { ...this.life, life: this.#options.nextLife() };
+    }
+    this.life = { ...this.life, incarnation: this.#incarnation };
+    this.#isStarted = true;
+    this.#options.observe({ kind: "server-started", server: this.life });
+  }
+
+  #changed(change: Change): void {
+    const { observe, partitionOf } = this.#options;
+    observe({ kind: "changed", server: this.life, partition: partitionOf(change), change });
+  }
+}

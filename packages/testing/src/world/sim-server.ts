@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The real node on a simulated platform: virtual time, seeded chance, memory disks and the simulated
+ * network, in a process that can be killed at any instant.
+ */
+
+import {
+  create,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { ClusterService } from "@conclave/api/cluster";
+import { assert, type CancelTimer, type Clock, type Prng } from "@conclave/base";
+import type { HostLimits } from "@conclave/raft";
+import type { CrashFate, MemoryDisk } from "@conclave/raft/memory";
+import type { ElectionNode } from "@conclave/server";
+import {
+  createMember,
+  createMemoryDirectory,
+  type ListedMember,
+  type MemberChance,
+  type MemoryDirectory,
+  openDirectory,
+  type RunningMember,
+} from "@conclave/server/member";
+import { ClientDoor, localContext } from "./client-door.ts";
+import type { Host } from "./connection.ts";
+import { MemberTap } from "./member-tap.ts";
+import type { SimNetwork } from "./network.ts";
+import type { Observation, ServerLife } from "./observation.ts";
+import { acceptPeer, createSimDialer } from "./peer-streams.ts";
+import type { ServerProcess, StartOptions } from "./server-process.ts";
+import { type ResumeOrder, SimProcess } from "./sim-process.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+import type { RunningServer } from "./world-view.ts";
+
+export interface SimServerOptions {
+  readonly node: number;
+  /** Where the members of the first start are, this one among them. */
+  readonly members: readonly ListedMember[];
+  readonly partitionCount: number;
+  readonly time: VirtualTime;
+  readonly network: SimNetwork;
+  readonly prng: Prng;
+  readonly driftPpm: number;
+  readonly syncMs: number;
+  readonly limits: Partial<HostLimits>;
+  readonly isEncoded: boolean;
+  readonly hostAt: (address: string) => string;
+  readonly observe: (observation: Observation) => void;
+  readonly note: (text: string) => void;
+  readonly thrown: (where: string, error: unknown) => void;
+}
+
+type Ending = "stopped" | "killed" | "power-cut" | "failed";
+
+/** How long a process that cannot go on takes to end in order, at most. */
+const FAILED_STOP_MS = 1_000;
+
+export class SimServer implements ServerProcess {
+  readonly node: number;
+  state: ServerProcess["state"] = "down";
+  readonly #options: SimServerOptions;
+  readonly #host: Host;
+  /** Of the machine: what a sync waits for, whichever process is there. */
+  readonly #diskClock: Clock;
+  #directory: MemoryDirectory;
+  #syncMs: number;
+  #driftPpm: number;
+  #wallJumpMs = 0;
+  #starts = 0;
+  #lives = 0;
+  #process: SimProcess | undefined;
+  #member: RunningMember | undefined;
+  #tap: MemberTap | undefined;
+  #door: ClientDoor | undefined;
+  #view: RunningServer | undefined;
+
+  constructor(options: SimServerOptions) {
+    this.#options = options;
+    this.node = options.node;
+    this.#syncMs = options.syncMs;
+    this.#driftPpm = options.driftPpm;
+    this.#host = options.network.addHost(hostOf(options.node));
+    this.#diskClock = {
+      monotonicMs: () => options.time.nowMs,
+      wallMs: () => options.time.nowMs,
+      setTimer: (_delayMs, fire) => this.#afterSync(fire),
+    };
+    this.#directory = this.#freshDirectory();
+  }
+
+  get host(): string {
+    return this.#host.name;
+  }
+
+  get url(): string {
+    return `http://${addressOf(this.node)}`;
+  }
+
+  get isPaused(): boolean {
+    return this.#process?.state === "paused";
+  }
+
+  get life(): ServerLife {
+    return this.#tap?.life ?? { node: this.node, life: this.#lives, incarnation: 0 };
+  }
+
+  get disk(): MemoryDisk {
+    return this.#directory.log();
+  }
+
+  get identityDisk(): MemoryDisk {
+    return this.#directory.root;
+  }
+
+  get replicas(): ElectionNode | undefined {
+    return this.#member?.serving?.replicas;
+  }
+
+  get view(): RunningServer | undefined {
+    return this.#view;
+  }
+
+  start(options: StartOptions = {}): void {
+    assert(this.state === "down", "a server is started when it is down");
+    this.state = "starting";
+    this.#starts++;
+    const { time, network, driftPpm: _, thrown, note } = this.#options;
+    if (!this.#host.isUp) network.machineUp(this.#host);
+    const process = new SimProcess({ name: this.host, time, thrown, driftPpm: this.#driftPpm });
+    process.clock.jumpWall(this.#wallJumpMs);
+    this.#process = process;
+    this.#host.process = process;
+    note(`${this.host} starts`);
+    process.take(() => void this.#run(process, options));
+  }
+
+  async stop(): Promise<void> {
+    const { network } = this.#options;
+    const [process, member, door] = [this.#process, this.#member, this.#door];
+    if (process === undefined || this.state === "stopping") return;
+    this.state = "stopping";
+    await member?.handOver();
+    network.listen(this.#host, undefined);
+    // As the front port does, before the streams are told: their ends are ours.
+    door?.close();
+    await member?.drain();
+    await member?.stop();
+    this.#ended(process, "stopped", "");
+  }
+
+  kill(): void {
+    const process = this.#process;
+    if (process !== undefined) this.#ended(process, "killed", "");
+  }
+
+  powerCut(fate: CrashFate): void {
+    const process = this.#process;
+    this.#host.isUp = false;
+    if (process === undefined) {
+      this.#directory = this.#directory.crash(fate);
+      return;
+    }
+    this.#ended(process, "power-cut", "", fate);
+  }
+
+  pause(): void {
+    this.#process?.pause();
+  }
+
+  resume(order: ResumeOrder): void {
+    this.#process?.resume(order);
+  }
+
+  suspend(): void {
+    this.#process?.suspend();
+  }
+
+  wipe(): void {
+    assert(this.state === "down", "a directory is emptied when nobody uses it");
+    this.#directory = this.#freshDirectory();
+  }
+
+  slowDisk(syncMs: number): void {
+    this.#syncMs = syncMs;
+  }
+
+  drift(ppm: number): void {
+    this.#driftPpm = ppm;
+    this.#process?.clock.drift(ppm);
+  }
+
+  jumpWall(ms: number): void {
+    this.#wallJumpMs += ms;
+    this.#process?.clock.jumpWall(ms);
+  }
+
+  transfer(partition: number, toNode: number): void {
+    const { transferLeadership } = this.#services();
+    const { input } = ClusterService.method.transferLeadership;
+    this.#ask(() => transferLeadership?.(message(input, { partition, toNode }), context()));
+  }
+
+  removeMember(node: number): void {
+    const { removeMember } = this.#services();
+    const { input } = ClusterService.method.removeMember;
+    this.#ask(() => removeMember?.(message(input, { node }), context()));
+  }
+
+  async #run(process: SimProcess, { join = [] }: StartOptions): Promise<void> {
+    const { node, members, partitionCount, network, isEncoded, observe, prng, hostAt } =
+      this.#options;
+    const { host, clock } = { host: this.#host, clock: process.clock };
+    const directory = await openDirectory(this.#directory);
+    if (directory.kind === "fault") {
+      this.#ended(process, "failed", `${directory.reason} ${directory.detail}`);
+      return;
+    }
+    const tap = new MemberTap({
+      ...{ node, directory, observe },
+      nextLife: () => ++this.#lives,
+      partitionOf: ({ key }) => this.replicas?.homeOf(key).number ?? 0,
+      statusOf: (partition) => this.#member?.serving?.logs[partition - 1]?.status(),
+    });
+    this.#tap = tap;
+    const door = new ClientDoor(clock, isEncoded);
+    this.#door = door;
+    const member = createMember(
+      {
+        node,
+        members: join.length === 0 ? members : undefined,
+        join: join.map(addressOf),
+        partitionCount,
+        clusterToken: undefined,
+        version: "1.0.0",
+        urlScheme: "http",
+      },
+      {
+        clock,
+        chance: chanceOf(prng.child(`process ${this.#starts}`)),
+        directory: tap.directory,
+        dialer: createSimDialer({ network, host, clock, hostAt, isEncoded }),
+        log: (level, text) => this.#options.note(`${host.name} ${level}: ${text}`),
+        observer: tap.observer,
+        limits: this.#options.limits,
+        tapLog: (partition, listener) => tap.log(partition, listener),
+      },
+      { serving: () => this.#serves() },
+    );
+    this.#member = member;
+    door.serve((router) => member.register(router));
+    network.listen(host, (end) =>
+      end.connection.purpose === "attach" ? door.accept(end) : acceptPeer(end, member, isEncoded),
+    );
+    const failed = (await member.start(addressOf(node))) ?? (await member.failed);
+    await this.#fail(process, member, `${failed.reason}: ${failed.detail}`);
+  }
+
+  #serves(): void {
+    const serving = this.#member?.serving;
+    const [door, tap] = [this.#door, this.#tap];
+    if (serving === undefined || door === undefined || tap === undefined) return;
+    if (this.state === "starting") this.state = "running";
+    door.serve((router) => serving.register(router));
+    this.#view = { life: tap.life, groups: serving.logs, replicas: serving.replicas };
+  }
+
+  /** As the daemon, which says why and exits. */
+  async #fail(process: SimProcess, member: RunningMember, detail: string): Promise<void> {
+    if (this.#process !== process || this.state === "stopping") return;
+    this.state = "stopping";
+    const end = (): void => this.#ended(process, "failed", detail);
+    process.clock.setTimer(FAILED_STOP_MS, end);
+    await member.stop();
+    end();
+  }
+
+  #ended(process: SimProcess, how: Ending, detail: string, fate?: CrashFate): void {
+    if (this.#process !== process) return;
+    process.end();
+    this.#options.network.processEnded(this.#host, how !== "power-cut");
+    this.#directory = fate === undefined ? this.#directory.kill() : this.#directory.crash(fate);
+    this.#tap?.ended(how, detail);
+    this.#options.note(`${this.host} ends: ${how} ${detail}`.trimEnd());
+    this.#process = undefined;
+    this.#member = undefined;
+    this.#door = undefined;
+    this.#view = undefined;
+    this.state = "down";
+  }
+
+  #services(): ReturnType<typeof clusterServiceOf> {
+    return clusterServiceOf(this.#door);
+  }
+
+  /** What an operator asks for is done, or refused; the cluster's state says which. */
+  #ask(question: () => unknown): void {
+    this.#process?.take(() => {
+      void Promise.resolve(question()).catch((error: unknown) => {
+        this.#options.note(`${this.host} refuses an operator: ${String(error)}`);
+      });
+    });
+  }
+
+  #afterSync(fire: () => void): CancelTimer {
+    return this.#process?.clock.setTimer(this.#syncMs, fire) ?? (() => {});
+  }
+
+  #freshDirectory(): MemoryDirectory {
+    return createMemoryDirectory({ sync: { clock: this.#diskClock, durationMs: 0 } });
+  }
+}
+
+export function hostOf(node: number): string {
+  return `node ${node}`;
+}
+
+/** HOST:PORT. */
+export function addressOf(node: number): string {
+  return `node-${node}:7400`;
+}
+
+function clusterServiceOf(
+  door: ClientDoor | undefined,
+): ReturnType<typeof ClientDoor.prototype.service<typeof ClusterService>> {
+  return door?.service(ClusterService) ?? {};
+}
+
+function context(): ReturnType<typeof localContext> {
+  return localContext(ClusterService);
+}
+
+function message<Schema extends DescMessage>(
+  schema: Schema,
+  init: MessageInitShape<Schema>,
+): MessageShape<Schema> {
+  return create(schema, init);
+}
+
+function chanceOf(prng: Prng): MemberChance {
+  const draw64 = (): bigint => (BigInt(prng.nextUint32()) << 32n) | BigInt(prng.nextUint32());
+  return {
+    seed: draw64,
+    sessionId: () => draw64() | 1n,
+    nonce: () => draw64().toString(16).padStart(16, "0"),
+    incarnation: () => 1 + prng.below(2 ** 32 - 1),
+  };
+}
