@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Everybody who uses the cluster in a run: the processes of candidates, operators, readers and
+ * watchers, what they do, and what the office holders among them believe at this instant.
+ */
+
+import type { Client, Leadership } from "@conclave/client";
+import type { MayLeave, Operation } from "../history/operation.ts";
+import { stand } from "../workload/candidate.ts";
+import { createFencedRegister } from "../workload/fenced-register.ts";
+import { operate } from "../workload/operator.ts";
+import { read } from "../workload/reader.ts";
+import { createRecorder, type Recorder } from "../workload/recorder.ts";
+import type { Stage } from "../workload/stage.ts";
+import { watch } from "../workload/watcher.ts";
+import type { ClientProcess } from "../world/client-process.ts";
+import type { World } from "../world/world.ts";
+import type { Belief, WorldView } from "../world/world-view.ts";
+import type { ClientPlan, Plan } from "./plan.ts";
+
+type Act = (stage: Stage) => readonly Promise<never>[];
+
+interface Member {
+  readonly name: string;
+  readonly driftPpm: number;
+  readonly act: Act;
+  /** Of a candidate. */
+  readonly plan: ClientPlan | undefined;
+  life: number;
+  process: ClientProcess | undefined;
+}
+
+interface Held {
+  readonly process: ClientProcess;
+  readonly election: string;
+  readonly candidate: string;
+  readonly leadership: Leadership;
+}
+
+export class Crew {
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #elections: readonly string[];
+  readonly #register = createFencedRegister();
+  readonly #recorder: Recorder;
+  readonly #members = new Map<string, Member>();
+  #held: Held[] = [];
+  #isCalm = false;
+  readonly operations: Operation[] = [];
+  readonly mayLeave: MayLeave[] = [];
+
+  constructor(world: World, plan: Plan) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#elections = Array.from({ length: plan.elections }, (_, i) => `e${i}`);
+    this.#recorder = createRecorder(
+      () => this.#nowNs(),
+      (operation) => {
+        this.operations.push(operation);
+        world.observe({ kind: "operation", operation });
+      },
+    );
+  }
+
+  /** Starts everybody's process. */
+  start(): void {
+    const { clients, operators, readers, watchers } = this.#plan;
+    for (const client of clients) this.#enlist(client.name, this.#candidacies(client), client);
+    for (let i = 0; i < operators; i++) this.#enlist(`operator-${i}`, (on) => [operate(on)]);
+    for (let i = 0; i < readers; i++) this.#enlist(`reader-${i}`, (on) => [read(on)]);
+    for (let i = 0; i < watchers; i++) this.#enlist(`watcher-${i}`, (on) => [watch(on, i)]);
+  }
+
+  /** The process that goes by this name now. */
+  client(name: string): ClientProcess | undefined {
+    const process = this.#members.get(name)?.process;
+    return process?.isAlive === true ? process : undefined;
+  }
+
+  restart(name: string): void {
+    const member = this.#members.get(name);
+    if (member !== undefined && member.process?.isAlive !== true) this.#begin(member);
+  }
+
+  /** Whoever is gone comes back, and operators rest. */
+  calm(): void {
+    this.#isCalm = true;
+    for (const name of this.#members.keys()) this.restart(name);
+  }
+
+  /** What has no answer so far: of processes that died, above all. */
+  openOperations(): readonly Operation[] {
+    return this.#recorder.open();
+  }
+
+  beliefs(): readonly Belief[] {
+    this.#held = this.#held.filter(({ process, leadership }) => {
+      return process.isAlive && !leadership.signal.aborted;
+    });
+    return this.#held.flatMap(({ process, election, candidate, leadership }) => {
+      const { remainingMs, fence } = leadership;
+      if (remainingMs <= 0) return [];
+      return [{ client: process.name, election, candidate, term: fence.term, remainingMs }];
+    });
+  }
+
+  waiting(): WorldView["waiting"] {
+    return [...this.#members.values()].flatMap(({ plan, process, name }) => {
+      if (plan === undefined || process?.isAlive !== true) return [];
+      return this.#electionsOf(plan).map((election) => ({ election, candidate: name, sinceMs: 0 }));
+    });
+  }
+
+  #enlist(name: string, act: Act, plan?: ClientPlan): void {
+    const driftPpm = plan?.driftPpm ?? 0;
+    const member: Member = { name, driftPpm, act, plan, life: 0, process: undefined };
+    this.#members.set(name, member);
+    this.#begin(member);
+  }
+
+  #begin(member: Member): void {
+    member.life += 1;
+    const { name, life, driftPpm, plan } = member;
+    const process = this.#world.startClient(life === 1 ? name : `${name}-${life}`, {
+      endpoints: this.#world.servers.map(({ url }) => url),
+      driftPpm,
+      // It comes up whenever the cluster does.
+      timeoutMs: 3_600_000,
+    });
+    member.process = process;
+    for (const election of plan === undefined ? [] : this.#electionsOf(plan)) {
+      const [client, fromNs] = [process.name, this.#nowNs()];
+      this.mayLeave.push({ election, candidate: name, client, fromNs, untilNs: undefined });
+    }
+    void this.#act(member, process);
+  }
+
+  async #act(member: Member, process: ClientProcess): Promise<void> {
+    try {
+      const client = await process.connected;
+      await Promise.all(member.act(this.#stage(process, client)));
+    } catch (error) {
+      this.#world.broken(process.name, error);
+    }
+  }
+
+  #candidacies(plan: ClientPlan): Act {
+    const { name: candidate, ttlMs, graceMs } = plan;
+    return (stage) =>
+      this.#electionsOf(plan).map((election) => {
+        const chance = stage.prng.child(election);
+        return stand({ ...stage, prng: chance }, { election, candidate, ttlMs, graceMs });
+      });
+  }
+
+  #electionsOf({ elections }: ClientPlan): readonly string[] {
+    return this.#elections.slice(0, elections);
+  }
+
+  #stage(process: ClientProcess, client: Client): Stage {
+    return {
+      name: process.name,
+      client,
+      clock: process.clock,
+      prng: process.prng,
+      elections: this.#elections,
+      paceMs: this.#plan.paceMs,
+      register: this.#register,
+      recorder: this.#recorder,
+      observe: (observation) => this.#world.observe(observation),
+      believe: (candidate, leadership) => {
+        const { election } = leadership.fence;
+        this.#held.push({ process, election, candidate, leadership });
+      },
+      isCalm: () => this.#isCalm,
+    };
+  }
+
+  #nowNs(): bigint {
+    return BigInt(Math.round(this.#world.timeMs * 1_000)) * 1_000n;
+  }
+}

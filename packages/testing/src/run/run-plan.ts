@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One run of the simulator: a time with faults, in which nothing that is promised may be broken; then all
+ * heals, and the cluster has to go on; then all lose power, and nothing acknowledged may be gone.
+ */
+
+import { performFaults } from "../fault/perform.ts";
+import { judgeHistory } from "../history/linearizability.ts";
+import type { Rule } from "../invariants/rule.ts";
+import { CALM_PATH } from "../world/network.ts";
+import { createWorld, type World } from "../world/world.ts";
+import { Crew } from "./crew.ts";
+import { drawPlan } from "./draw-plan.ts";
+import { Judge } from "./judge.ts";
+import type { Machine, Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
+
+/** How long a cluster that has healed has for what is promised of it, beyond its longest TTL. */
+const RECOVERY_MS = 12_000;
+/** For how long everything must be well before it counts as recovered. */
+const STEADY_MS = 500;
+/** After the last power cut. */
+const DARK_MS = 300;
+
+export function runSeed(seed: bigint, machine: Machine): Promise<Outcome> {
+  return runPlan(drawPlan(seed), machine);
+}
+
+export async function runPlan(plan: Plan, machine: Machine): Promise<Outcome> {
+  const world = worldOf(plan, machine);
+  const stopListening = machine.onUncaught((error) => world.broken("nobody", error));
+  try {
+    return await new Run(plan, world).run();
+  } finally {
+    stopListening();
+  }
+}
+
+function worldOf(plan: Plan, { drain }: Machine): World {
+  const { seed, nodes, partitions, driftPpm, syncMs, isEncoded, snapshotEveryEntries } = plan;
+  return createWorld({
+    ...{ seed, nodes, partitions, drain, driftPpm, syncMs, isEncoded },
+    path: pathOf(plan),
+    limits: { snapshotEveryEntries },
+  });
+}
+
+function pathOf({ delayMs }: Plan): typeof CALM_PATH {
+  return { ...CALM_PATH, minMs: delayMs.min, maxMs: delayMs.max };
+}
+
+const RULES: readonly Rule[] = [
+  {
+    id: "?",
+    begin: () => ({
+      observe: (o) =>
+        o.kind === "broken" ? { rule: "?", message: `${o.where}: ${o.message}` } : undefined,
+    }),
+  },
+];
+
+class Run {
+  readonly #plan: Plan;
+  readonly #world: World;
+  readonly #crew: Crew;
+  readonly #judge: Judge;
+  readonly #counts: Record<string, number> = {};
+
+  constructor(plan: Plan, world: World) {
+    this.#plan = plan;
+    this.#world = world;
+    this.#crew = new Crew(world, plan);
+    this.#judge = new Judge(world, RULES);
+    world.waiting = () => this.#crew.waiting();
+    world.beliefs = () => this.#crew.beliefs();
+    world.onObservation(({ kind }) => {
+      this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
+    });
+  }
+
+  async run(): Promise<Outcome> {
+    const { safetyMs, faults, syncMs } = this.#plan;
+    const [world, crew] = [this.#world, this.#crew];
+    const faulty = {
+      ...{ world, syncMs, path: pathOf(this.#plan) },
+      client: (name: string) => crew.client(name),
+      restartClient: (name: string) => crew.restart(name),
+    };
+    for (const server of world.servers) server.start();
+    crew.start();
+    const performed = performFaults(faulty, faults);
+    await this.#pass(safetyMs);
+    performed.heal();
+    crew.calm();
+    await this.#recover();
+    for (const server of world.servers) {
+      if (server.state !== "down") server.powerCut({ kind: "lose-all" });
+    }
+    await this.#pass(DARK_MS);
+    // Whoever is down is started by the supervisor.
+    await this.#recover();
+    if (this.#judge.violation === undefined) this.#conclude();
+    return this.#outcome();
+  }
+
+  #pass(ms: number): Promise<void> {
+    return this.#world.run(ms, () => this.#judge.violation !== undefined);
+  }
+
+  /** Until every election that somebody stands for has a leader, for a while; rules judge how long it takes. */
+  async #recover(): Promise<void> {
+    const longestTtlMs = Math.max(...this.#plan.clients.map(({ ttlMs }) => ttlMs));
+    const untilMs = this.#world.timeMs + longestTtlMs + RECOVERY_MS;
+    let wellSinceMs: number | undefined;
+    const isOver = (): boolean => {
+      if (this.#judge.violation !== undefined) return true;
+      if (!this.#isWell()) wellSinceMs = undefined;
+      else wellSinceMs ??= this.#world.timeMs;
+      return wellSinceMs !== undefined && this.#world.timeMs - wellSinceMs >= STEADY_MS;
+    };
+    await this.#world.run(untilMs - this.#world.timeMs, isOver);
+    if (wellSinceMs === undefined) {
+      this.#judge.say({ rule: "O8", message: `not well by ${untilMs} ms: ${this.#ills()}` });
+    }
+  }
+
+  #isWell(): boolean {
+    return this.#ills() === "";
+  }
+
+  /** What is not as it should be when nothing is wrong; empty if nothing is. */
+  #ills(): string {
+    const down = this.#world.servers.filter(({ state }) => state !== "running");
+    if (down.length > 0) return `${down.map(({ host, state }) => `${host} is ${state}`)}`;
+    const led = new Set(this.#crew.beliefs().map(({ election }) => election));
+    const vacant = this.#crew.waiting().filter(({ election }) => !led.has(election));
+    return vacant.map(({ election, candidate }) => `${candidate} waits for ${election}`).join();
+  }
+
+  #conclude(): void {
+    this.#judge.conclude();
+    const operations = [...this.#crew.operations, ...this.#crew.openOperations()];
+    const verdict = judgeHistory({ operations, mayLeave: this.#crew.mayLeave });
+    this.#counts[`history ${verdict.kind}`] = 1;
+    if (verdict.kind !== "not-linearizable") return;
+    const { election, why } = verdict;
+    this.#judge.say({ rule: "O6", message: [election, ...why].join("\n") });
+  }
+
+  #outcome(): Outcome {
+    const { violation, atMs } = this.#judge;
+    return {
+      kind: violation === undefined ? "held" : "violated",
+      plan: this.#plan,
+      violation,
+      atMs,
+      trace: this.#world.trace,
+      simulatedMs: this.#world.timeMs,
+      counts: this.#counts,
+    };
+  }
+}
