@@ -14,7 +14,7 @@ import type { PeerMesh } from "./peer-mesh.ts";
 /** What answers at an address. Absent parts are not there yet. */
 interface MemoryListener {
   readonly accept?: PeerMesh["accept"];
-  readonly introduce?: () => Introduction;
+  readonly introduce?: () => Introduction | undefined;
   readonly join?: (request: JoinRequest) => Promise<JoinOutcome>;
 }
 
