@@ -49,7 +49,7 @@ withLibfiu.each<Failure>([
     const disk = diskOf(leader);
 
     await cause(disk, leader);
-    expect(await leader.process.exited).toBe(NOT_WRITABLE);
+    expect(await exitCodeOf(leader.process)).toBe(NOT_WRITABLE);
     await sayWhenLed(workload, "the disk failed");
 
     const fault = `data directory ${leader.dataDir} cannot be written: \\w+ \\S+: EIO: i/o error, \\w+$`;
@@ -57,7 +57,7 @@ withLibfiu.each<Failure>([
       .poll(() => lastLineOf(leader.process))
       .toMatch(new RegExp(`^conclave: cannot go on: ${fault}`));
     const inVain = startAgain(leader);
-    expect(await inVain.exited).toBe(NOT_WRITABLE);
+    expect(await exitCodeOf(inVain)).toBe(NOT_WRITABLE);
     await expect.poll(() => lastLineOf(inVain)).toMatch(new RegExp(`^conclave: ${fault}`));
     disk.repair();
     await leader.start();
@@ -138,6 +138,11 @@ function isPast(status: NodeStatus | undefined, then: NodeStatus | undefined): b
 async function expectNobodyReplaced(urls: readonly string[]): Promise<void> {
   const members = (await statusOf(urls[0] ?? ""))?.members;
   expect(members?.map(({ incarnation }) => incarnation)).toEqual([0, 0, 0]);
+}
+
+async function exitCodeOf({ pid, exited, stderr }: Running): Promise<number | null> {
+  await eventually("the process ends", () => !isRunning(pid), stderr);
+  return exited;
 }
 
 function lastLineOf({ stderr }: Running): string {
