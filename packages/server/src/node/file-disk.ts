@@ -39,7 +39,7 @@ export function createFileDisk(directory: string): Disk {
  * Makes the directory and those above it that are not there, each durably in the one above it: or a
  * power cut after a first start could take the directory away with all that was synced inside.
  */
-export async function makeDirectory(directory: string): Promise<void> {
+async function makeDirectory(directory: string): Promise<void> {
   const path = resolve(directory);
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
