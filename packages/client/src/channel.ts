@@ -17,9 +17,10 @@ import {
   type ClusterInfo,
 } from "@conclave/api";
 import type { CancelTimer } from "@conclave/base";
-import type { DialPace } from "./dial-pace.ts";
+import type { AttemptEnd, DialPace } from "./dial-pace.ts";
 import { ElectionError } from "./error.ts";
 import type { Attachment, Runtime } from "./link.ts";
+import { setPatience } from "./patience.ts";
 
 /** A node that accepts a connection and says nothing for this long is given up, at the latest. */
 const LONGEST_WELCOME_MS = 5_000;
@@ -66,6 +67,8 @@ export class Channel {
   #endpoint = "";
   #node: number | undefined;
   #isIdle = true;
+  /** An attempt has been made and neither answered nor failed. */
+  #isTrying = false;
   #isClosed = false;
   #isFlushDue = false;
   #saidGoodbye = false;
@@ -130,26 +133,44 @@ export class Channel {
     this.#cancelTimer();
     this.#attachment?.close();
     this.#attachment = undefined;
+    this.#attempted("given-up");
   }
 
   #schedule(): void {
     this.#isIdle = false;
     const waitMs = this.#addresses.waitMs(this.#failures);
-    this.#after(waitMs, () => {
-      const url = this.#addresses.first();
-      if (url === undefined) this.#isIdle = true;
-      else this.#after(this.#context.pace.takeTurn(url), () => this.#connect(url));
-    });
+    if (waitMs === 0) this.#choose();
+    else this.#cancelTimer = this.#context.runtime.clock.setTimer(waitMs, () => this.#choose());
   }
 
-  #after(waitMs: number, run: () => void): void {
-    if (waitMs === 0) run();
-    else this.#cancelTimer = this.#context.runtime.clock.setTimer(waitMs, run);
+  #choose(): void {
+    const url = this.#addresses.first();
+    if (url === undefined) {
+      this.#isIdle = true;
+      return;
+    }
+    let isUnderWay = false;
+    const withdraw = this.#context.pace.takeTurn(url, {
+      go: () => {
+        isUnderWay = true;
+        this.#connect(url);
+      },
+      chooseAgain: () => this.#choose(),
+    });
+    if (!isUnderWay) this.#cancelTimer = withdraw;
+  }
+
+  /** How the attempt that is under way, if any is, has come out. */
+  #attempted(end: AttemptEnd): void {
+    if (!this.#isTrying) return;
+    this.#isTrying = false;
+    this.#context.pace.ended(this.#endpoint, end);
   }
 
   #connect(url: string): void {
     const { link, clock } = this.#context.runtime;
     this.#endpoint = url;
+    this.#isTrying = true;
     this.#saidGoodbye = false;
     // A stream that was given up may still speak: what it says carries its own attachment.
     const isCurrent = (): boolean => !this.#isClosed && this.#attachment === attachment;
@@ -172,7 +193,7 @@ export class Channel {
     const patienceMs = Math.min(this.#owner.welcomeMs * 2 ** this.#failures, LONGEST_WELCOME_MS);
     const leftMs = this.#triedAtMs + patienceMs - clock.monotonicMs();
     this.#cancelTimer();
-    this.#cancelTimer = clock.setTimer(Math.max(1, leftMs), () =>
+    this.#cancelTimer = setPatience(clock, Math.max(1, leftMs), () =>
       this.restart(new ElectionError("TIMEOUT", `${this.#endpoint} did not answer in time`)),
     );
   }
@@ -203,7 +224,7 @@ export class Channel {
     this.#cancelTimer();
     this.#node = cluster?.node ?? 0;
     this.#failures = 0;
-    this.#context.pace.answered(this.#endpoint);
+    this.#attempted("answered");
     this.#owner.attached(this, welcome);
     // Not before: news of leaders may send business over this attachment, and renewals with it.
     if (cluster !== undefined) this.#context.told(cluster, this.#endpoint);
@@ -218,7 +239,8 @@ export class Channel {
     this.#node = undefined;
     this.#failures += 1;
     this.#addresses.failed(this.#endpoint);
-    this.#context.pace.failed(this.#endpoint);
+    if (this.#isTrying) this.#attempted("failed");
+    else this.#context.pace.failed(this.#endpoint);
     this.#context.failed(cause);
     if (wasAttached) this.#owner.detached(this, this.#saidGoodbye);
     if (!this.#isClosed) this.#schedule();

@@ -8,6 +8,7 @@
  */
 
 import type { CancelTimer, Clock, Prng } from "@conclave/base";
+import { setPatience } from "./patience.ts";
 
 export interface RenewalLineOwner {
   renewalDue(): void;
@@ -121,7 +122,7 @@ export class RenewalLine {
     for (const [partition, sentMs] of this.#waiting) {
       nextMs = Math.min(nextMs, sentMs + this.#patienceMs(partition) - nowMs);
     }
-    this.#cancelAnswer = this.#clock.setTimer(Math.max(1, nextMs), () => this.#judge());
+    this.#cancelAnswer = setPatience(this.#clock, Math.max(1, nextMs), () => this.#judge());
   }
 
   /** Each by its own lease: one that is nearly lost must not make the others run from a slow node. */

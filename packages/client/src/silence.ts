@@ -6,6 +6,7 @@
 
 import type { CancelTimer, Clock } from "@conclave/base";
 import type { Channel } from "./channel.ts";
+import { setPatience } from "./patience.ts";
 
 export interface SilenceOwner {
   /** When the oldest question was sent that waits over this channel, in monotonic ms; or nothing. */
@@ -64,7 +65,7 @@ export class Silence {
   }
 
   #look(channel: Channel, watched: Watched, afterMs: number): void {
-    watched.cancel = this.#clock.setTimer(afterMs, () => {
+    watched.cancel = setPatience(this.#clock, afterMs, () => {
       const oldestMs = this.#owner.oldestSentMs(channel);
       if (oldestMs === undefined) {
         this.#watched.delete(channel);
