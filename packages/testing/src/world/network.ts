@@ -123,8 +123,13 @@ export class SimNetwork implements Network, Carrier {
   /** The process on the machine is gone: `told`, and the kernel closes what it had open. */
   processEnded(host: Host, isTold: boolean): void {
     for (const end of this.#endsOf(host)) {
-      if (isTold) end.close("connection reset");
-      else end.isOver = true;
+      if (isTold) {
+        end.close("connection reset");
+      } else {
+        end.isOver = true;
+        // What its kernel still meant to send again is gone with it.
+        end.out.held.length = 0;
+      }
     }
     this.listen(host, undefined);
     host.process = undefined;
@@ -136,8 +141,9 @@ export class SimNetwork implements Network, Carrier {
     for (const connection of [...this.#connections]) {
       const end = this.#endAt(connection, host);
       if (end === undefined || !end.isOver) continue;
-      if (end.other.isUnanswered) this.#refuse(end, "connection reset");
+      if (end.other.isUnanswered && !end.other.isOver) this.#refuse(end, "connection reset");
     }
+    this.#sendAgain();
   }
 
   setPath(from: string, to: string, profile: PathProfile | undefined): void {
@@ -273,8 +279,13 @@ export class SimNetwork implements Network, Carrier {
     }
     const { end } = message;
     if (message.kind === "frame") this.#taken(end);
-    if (end.isOver || end.connection.isForgotten) {
+    if (end.connection.isForgotten) {
+      // A reset that was told on purpose; a router that knows nothing of it carries nothing.
       if (message.kind === "ended" && !end.isOver) this.#over(end, message.cause);
+      return;
+    }
+    if (end.isOver) {
+      if (message.kind === "frame" && !end.other.isOver) this.#refuse(end, "connection reset");
       return;
     }
     if (message.kind === "frame") end.listener?.frame(message.frame);
