@@ -37,6 +37,8 @@ const HERE = fileURLToPath(import.meta.url);
 
 export function trapEntropy(): Entropy {
   const realImmediate = setImmediate;
+  // Node loads what is behind these when it is first asked for, and what is loaded makes a registry.
+  void new Headers();
   const undo: (() => void)[] = [];
   let isShut = false;
   let first: Error | undefined;
