@@ -44,6 +44,8 @@ withLibfaketime(
     }
     doomed.kill("SIGKILL");
     await untilCommand(heir);
+    // And not because another node has taken over.
+    await untilFirstLeads(cluster);
 
     expect(held.assertHeld().term).toBe(1n);
     await expectKept(cluster, workload);
@@ -82,12 +84,15 @@ async function startLedByOne(scene: Scene) {
   const [url = ""] = cluster.urls;
   const transfer = scene.processes.conclave(["cluster", "transfer", "1", "--endpoint", url]);
   await transfer.exited;
-  await eventually(
-    "node 1 leads everything",
-    async () => (await statusOf(url))?.partitions.every(({ leader }) => leader === 1),
-    transfer.stderr,
-  );
+  await untilFirstLeads(cluster);
   return { cluster, clock };
+}
+
+/** By the word of another node: one whose time stands still would believe in itself for ever. */
+async function untilFirstLeads({ urls }: ClusterProcesses): Promise<void> {
+  await eventually("the first node leads everything", async () =>
+    (await statusOf(urls[1] ?? ""))?.partitions.every(({ leader }) => leader === 1),
+  );
 }
 
 /** By the header that an HTTP server puts into every answer. */
