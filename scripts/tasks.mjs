@@ -17,7 +17,7 @@ import { installIfStale, toolEnvironment } from "./workspace.mjs";
 /** @typedef {NodeJS.ProcessEnv} Environment */
 
 /** @type {Readonly<Record<string, (env: Environment, args: readonly string[]) => Promise<number>>>} */
-const TASKS = { start, test, verify, fix, generate, golden, bench, sim };
+const TASKS = { start, test, verify, fix, generate, golden, bench, sim, chaos };
 
 /**
  * Runs one task by name.
@@ -123,4 +123,12 @@ async function sim(env, args) {
   const built = await build(env);
   if (built !== 0) return built;
   return run(process.execPath, ["packages/testing/dist/main-sim.js", ...args], env);
+}
+
+/** @type {typeof TASKS["chaos"]} */
+async function chaos(env, args) {
+  const built = await build(env);
+  if (built !== 0) return built;
+  // Its servers end with it, and it with Ctrl-C.
+  return run(process.execPath, ["packages/testing/dist/main-chaos.js", ...args], env);
 }

@@ -5,7 +5,8 @@ import { type StartedNode, startNode } from "@conclave/server/node";
 import { type ClusterNode, type NodeStart, optionsOf } from "./cluster-node.ts";
 import { LogTail } from "./log-tail.ts";
 
-export function createLocalNode(start: NodeStart): ClusterNode {
+/** @param ended called with why when the server cannot go on. */
+export function createLocalNode(start: NodeStart, ended: (why: string) => void): ClusterNode {
   const tail = new LogTail();
   let running: StartedNode | undefined;
   const stop = async (graceMs?: number): Promise<void> => {
@@ -22,7 +23,7 @@ export function createLocalNode(start: NodeStart): ClusterNode {
         throw new Error(`node ${start.node} did not start: ${started.reason}: ${started.detail}`);
       }
       running = started;
-      void started.failed.then(({ reason, detail }) => tail.add(`failed: ${reason}: ${detail}\n`));
+      void started.failed.then(({ reason, detail }) => ended(`${reason}: ${detail}\n${tail.text}`));
       return Number(new URL(started.url).port);
     },
     kill: () => stop(0),

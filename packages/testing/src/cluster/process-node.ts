@@ -14,7 +14,8 @@ import type { NodeReport } from "./node-main.ts";
 /** The built one, also where this file runs from source: Node runs no TypeScript. */
 const PROGRAM = fileURLToPath(new URL("../../dist/cluster/node-main.js", import.meta.url));
 
-export function createProcessNode(start: NodeStart): ClusterNode {
+/** @param ended called with why when the process ends without having been told to. */
+export function createProcessNode(start: NodeStart, ended: (why: string) => void): ClusterNode {
   const tail = new LogTail();
   let child: ChildProcess | undefined;
   const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<void> => {
@@ -40,7 +41,12 @@ export function createProcessNode(start: NodeStart): ClusterNode {
       started.once("exit", () => process.off("exit", killWithUs));
       started.stderr?.on("data", (piece) => tail.add(String(piece)));
       const report = await reportOf(started);
-      if (report?.kind === "ready") return Number(new URL(report.url).port);
+      if (report?.kind === "ready") {
+        started.once("exit", (code, signal) => {
+          if (child === started) ended(`it ended with ${signal ?? `code ${code}`}:\n${tail.text}`);
+        });
+        return Number(new URL(report.url).port);
+      }
       const why = report === undefined ? tail.text : `${report.reason}: ${report.detail}`;
       throw new Error(`node ${start.node} did not start: ${why}`);
     },

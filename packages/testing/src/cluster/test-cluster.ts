@@ -6,6 +6,7 @@
  * address. Everything that anybody sends them passes a proxy, so that a test can cut it.
  */
 
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,6 +62,9 @@ export class TestCluster implements AsyncDisposable {
   readonly #partitionCount: number;
   readonly #members: Map<number, Member> = new Map();
   readonly #clients: Map<Client, string> = new Map();
+  readonly #failures: string[] = [];
+  /** Of a process that ends in the midst of a test nothing is left behind. */
+  readonly #removeNow = (): void => rmSync(this.#folder, { recursive: true, force: true });
 
   /** Starts a cluster and resolves when every node is ready: each partition has a leader. */
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -79,6 +83,7 @@ export class TestCluster implements AsyncDisposable {
     this.#folder = folder;
     this.#partitionCount = partitions;
     this.#network = new ClusterNetwork(createPrng(seed));
+    process.once("exit", this.#removeNow);
   }
 
   /** For any client and any program, up or not: they stay the same through restarts. */
@@ -95,6 +100,11 @@ export class TestCluster implements AsyncDisposable {
   get running(): readonly number[] {
     const isRunning = ({ port, isPaused }: Member): boolean => port !== undefined && !isPaused;
     return this.nodes.filter((node) => isRunning(this.#member(node)));
+  }
+
+  /** Nodes that ended without having been told to, and why: no test should see one. */
+  get failures(): readonly string[] {
+    return this.#failures;
   }
 
   /** A client with ways of its own to every node, that can be cut. Closed with the cluster. */
@@ -208,6 +218,7 @@ export class TestCluster implements AsyncDisposable {
     this.#network.close();
     await farewells;
     await rm(this.#folder, { recursive: true, force: true });
+    process.off("exit", this.#removeNow);
   }
 
   async #begin({ nodes = 3, processes = false }: TestClusterOptions): Promise<void> {
@@ -223,7 +234,8 @@ export class TestCluster implements AsyncDisposable {
         partitionCount: this.#partitionCount,
         routes: await this.#routesOf(node, members),
       };
-      const made = processes ? createProcessNode(start) : createLocalNode(start);
+      const ended = (why: string): void => void this.#failures.push(`node ${node}: ${why}`);
+      const made = (processes ? createProcessNode : createLocalNode)(start, ended);
       this.#members.set(node, { node: made, start, port: undefined, isPaused: false });
     }
     await Promise.all([...this.#members].map(([node, member]) => this.#startNode(node, member)));
@@ -276,8 +288,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #logs(): string {
-    return [...this.#members]
-      .map(([number, { node }]) => `node ${number}:\n${node.log()}`)
-      .join("\n");
+    const logs = [...this.#members].map(([number, { node }]) => `node ${number}:\n${node.log()}`);
+    return [...this.#failures, ...logs].join("\n");
   }
 }
