@@ -18,7 +18,7 @@ const SHOWN = 12;
 export function explain(history: History, deepest: Deepest): readonly string[] {
   const prefix = shortestPrefix(history);
   const spare = withoutSpare(prefix);
-  const found = findOrder(planOf(spare), MOVES_MAX);
+  const found = findOrder(planOf(spare), MOVES_MAX, false);
   const shown = found.kind === "not-ordered" ? found.deepest : deepest;
   const placed = shown.order.map(({ operation }) => operation);
   const blocked = [...new Set(shown.blocked.map(({ operation }) => operation))];

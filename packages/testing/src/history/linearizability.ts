@@ -20,8 +20,8 @@ export type Verdict =
   /** Gave up. Says nothing either way. */
   | { readonly kind: "unknown"; readonly election: string };
 
-/** @param movesMax how much is tried for each election; a million moves take some seconds. */
-export function judgeHistory(history: History, movesMax = 1_000_000): Verdict {
+/** @param movesMax how much is tried for each election; ten thousand moves take about a second. */
+export function judgeHistory(history: History, movesMax = 100_000): Verdict {
   let unknown: Verdict | undefined;
   for (const [election, part] of byElection(history)) {
     const found = findOrder(planOf(part), movesMax);

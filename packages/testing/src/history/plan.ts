@@ -105,6 +105,19 @@ export function planOf({ operations, mayLeave }: History): Plan {
   return plan;
 }
 
+/** No change may have a later revision before it; undefined where the answer names none. */
+export function revisionOf({ action }: Step): bigint | undefined {
+  if (action.kind === "fence") return action.revision;
+  const isThere = action.kind === "seen" && action.view.revision > 0n;
+  return isThere ? action.view.revision : undefined;
+}
+
+/** As `revisionOf`, for terms. */
+export function termOf({ action }: Step): bigint | undefined {
+  if (action.kind === "seen") return action.view.term;
+  return action.kind === "led" || action.kind === "fence" ? action.term : undefined;
+}
+
 type Growing = { -readonly [K in keyof Plan]: Plan[K][number][] };
 
 /** When the same client stands for the same name again: by then it has left in between. */

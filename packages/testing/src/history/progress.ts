@@ -6,7 +6,7 @@
 
 import type { ModelState } from "./election-model.ts";
 import type { Move } from "./moves.ts";
-import type { OpenCommand, Plan, Step } from "./plan.ts";
+import { type OpenCommand, type Plan, revisionOf, type Step, termOf } from "./plan.ts";
 import { effectOf } from "./step-effect.ts";
 
 /** What an undone step waits for, lowest first; those before `next` are done. */
@@ -115,14 +115,14 @@ export class Progress {
     return steps;
   }
 
-  /** An answer that has yet to find its place is older than this state. */
-  isPast(state: ModelState): boolean {
-    const revision = this.#lowest(this.#revisions);
-    const term = this.#lowest(this.#terms);
-    return (
-      (revision !== undefined && revision.bound < state.revision) ||
-      (term !== undefined && term.bound < state.term)
-    );
+  /** The undone answers of the lowest revision, all of them. */
+  nextByRevision(): readonly Step[] {
+    return this.#allLowest(this.#revisions);
+  }
+
+  /** The undone answers of the lowest term, all of them. */
+  nextByTerm(): readonly Step[] {
+    return this.#allLowest(this.#terms);
   }
 
   /**
@@ -227,6 +227,17 @@ export class Progress {
     return sorted[bounds.next];
   }
 
+  #allLowest(bounds: Bounds): readonly Step[] {
+    const lowest = this.#lowest(bounds)?.bound;
+    const steps: Step[] = [];
+    for (let i = bounds.next; i < bounds.sorted.length; i++) {
+      const { bound, step } = bounds.sorted[i]!;
+      if (bound !== lowest) break;
+      if (!this.#isDone[step]) steps.push(this.#byCall[step]!);
+    }
+    return steps;
+  }
+
   #boundsBy(boundOf: (step: Step) => bigint | undefined): Bounds {
     const sorted = this.#byCall
       .flatMap((one, step) => {
@@ -237,17 +248,6 @@ export class Progress {
     const positions = new Map(sorted.map(({ step }, position) => [step, position]));
     return { sorted, positions, next: 0 };
   }
-}
-
-function revisionOf({ action }: Step): bigint | undefined {
-  if (action.kind === "fence") return action.revision;
-  const isThere = action.kind === "seen" && action.view.revision > 0n;
-  return isThere ? action.view.revision : undefined;
-}
-
-function termOf({ action }: Step): bigint | undefined {
-  if (action.kind === "seen") return action.view.term;
-  return action.kind === "led" || action.kind === "fence" ? action.term : undefined;
 }
 
 function sharedRequests(plan: Plan): ReadonlySet<string> {

@@ -10,6 +10,7 @@ import { type ModelState, NOTHING } from "./election-model.ts";
 import { type Move, movesFrom } from "./moves.ts";
 import type { Plan, Step } from "./plan.ts";
 import { Progress } from "./progress.ts";
+import { isHopeless } from "./prospects.ts";
 
 export type Found =
   | { readonly kind: "ordered"; readonly order: readonly Step[] }
@@ -33,10 +34,12 @@ interface Frame {
   readonly mark: number;
 }
 
-/** @param movesMax how many moves are tried; about a million take a second. */
-export function findOrder(plan: Plan, movesMax: number): Found {
-  const search = new Search(plan);
-  return search.run(movesMax);
+/**
+ * @param movesMax how many moves are tried; ten thousand take about a second.
+ * @param looksAhead false: follows hopeless ways too, so that `deepest` shows where they end.
+ */
+export function findOrder(plan: Plan, movesMax: number, looksAhead = true): Found {
+  return new Search(plan, looksAhead).run(movesMax);
 }
 
 class Search {
@@ -45,7 +48,10 @@ class Search {
   #deepest: Deepest = { order: [], state: NOTHING, blocked: [] };
   #deepestCount = -1;
 
-  constructor(plan: Plan) {
+  readonly #looksAhead: boolean;
+
+  constructor(plan: Plan, looksAhead: boolean) {
+    this.#looksAhead = looksAhead;
     this.#progress = new Progress(plan);
   }
 
@@ -80,7 +86,8 @@ class Search {
     const progress = this.#progress;
     progress.takeReadings(state);
     if (progress.isComplete) return "done";
-    if (progress.isPast(state) || this.#isKnown(state)) return "nowhere";
+    if (this.#looksAhead && isHopeless(progress, state)) return "nowhere";
+    if (this.#isKnown(state)) return "nowhere";
     return { state, moves: movesFrom(progress, state), next: 0, mark };
   }
 

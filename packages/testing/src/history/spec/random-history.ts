@@ -86,7 +86,7 @@ class Run {
     for (const candidate of expired) {
       const silentNs = BigInt(this.#prng.below(3_000));
       const fromNs = this.nowNs > silentNs ? this.nowNs - silentNs : 0n;
-      const untilNs = this.#prng.chance(1, 2) ? this.nowNs : undefined;
+      const untilNs = this.nowNs + BigInt(this.#prng.below(3_000));
       this.mayLeave.push({ election: ELECTION, candidate, client: undefined, fromNs, untilNs });
     }
     this.live.leave(...expired);
