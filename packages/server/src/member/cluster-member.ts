@@ -23,7 +23,7 @@ import { splitPeerCalls } from "../replica/call-channels.ts";
 import { type ClusterControl, createClusterControl } from "../replica/cluster-control.ts";
 import { createElectionNode, type ElectionNode } from "../replica/election-node.ts";
 import type { LogConfiguration } from "../replica/membership-log.ts";
-import type { LogListener, ReplicatedLog } from "../replica/replicated-log.ts";
+import type { LogListener, OpenLog, ReplicatedLog } from "../replica/replicated-log.ts";
 import { registerClusterService } from "../rpc/cluster-service.ts";
 import { letJoin } from "../rpc/join.ts";
 import { registerNativeServices } from "../rpc/native-services.ts";
@@ -90,6 +90,7 @@ export class ClusterMember {
       ...(observer === undefined ? {} : { observer: observer.host }),
     });
     const calls = splitPeerCalls(this.mesh);
+    const openLog: OpenLog = (partition, listener) => this.#openLog(partition, listener);
     this.replicas = createElectionNode({
       cluster: { clusterId, partitionCount, node, version, urlScheme },
       clock,
@@ -97,7 +98,7 @@ export class ClusterMember {
       prng: prng.child("elections"),
       peers: calls.elections,
       ...(observer === undefined ? {} : { observer: observer.node }),
-      openLog: (partition, listener) => this.#openLog(partition, listener),
+      openLog: platform.tapLogs?.(openLog) ?? openLog,
       // What a log holds and nobody here understands; that it failed was told before.
       failed: (detail) => options.failed(failure("damaged", detail)),
     });
@@ -199,9 +200,8 @@ export class ClusterMember {
     await this.#host.stop();
   }
 
-  #openLog(partition: number, replica: LogListener): ReplicatedLog {
-    const { changed, failed, platform } = this.#options;
-    const listener = platform.tapLog?.(partition, replica) ?? replica;
+  #openLog(partition: number, listener: LogListener): ReplicatedLog {
+    const { changed, failed } = this.#options;
     const group = this.#host.openGroup(partition, {
       committed: (entries) => listener.committed(entries),
       restored: (snapshot) => listener.restored(snapshot),

@@ -9,7 +9,7 @@ import type { Clock } from "@conclave/base";
 import type { HostLimits, HostObserver } from "@conclave/raft";
 import type { PeerDialer, PeerIntroducer } from "../peer/peer-dialer.ts";
 import type { NodeObserver } from "../replica/node-observer.ts";
-import type { LogListener } from "../replica/replicated-log.ts";
+import type { OpenLog } from "../replica/replicated-log.ts";
 import type { ListedMember } from "./cluster-id.ts";
 import type { OpenDirectory } from "./data-directory.ts";
 
@@ -42,10 +42,10 @@ export interface MemberPlatform {
   /** By which the log lives. Default: raft's own. */
   readonly limits?: Partial<HostLimits>;
   /**
-   * Sees what each partition's log tells its state machine: what it returns is told in place of
-   * `listener`, and has to pass everything on.
+   * Sees what passes between each partition's log and its state machine, either way: logs are opened
+   * by what it returns, which opens them by `open` and has to pass everything on.
    */
-  readonly tapLog?: (partition: number, listener: LogListener) => LogListener;
+  readonly tapLogs?: (open: OpenLog) => OpenLog;
 }
 
 /** What must not be guessed, or must not be the same twice. */

@@ -7,6 +7,7 @@ import { type Client, createClient, createRouterTransport } from "@connectrpc/co
 import { beforeEach, expect, test } from "vitest";
 import { createMemoryPeers, type MemoryPeers } from "../peer/memory-dialer.ts";
 import { settled } from "../replica/memory-node.ts";
+import type { LogListener, OpenLog, ReplicatedLog } from "../replica/replicated-log.ts";
 import { PEER_PROTOCOL_VERSION } from "../wire/introduction.ts";
 import type { ListedMember } from "./cluster-id.ts";
 import { openDirectory } from "./data-directory.ts";
@@ -247,32 +248,53 @@ test("flags that contradict the directory are a fault", async () => {
   await during(other.member.stop());
 });
 
-test("a tap sees all that each log tells its state machine", async () => {
+test("a tap sees all that passes between each log and its state machine", async () => {
   const seen: string[] = [];
   const alone = await start(
     1,
     createMemoryDirectory(),
     { partitionCount: 2 },
-    {
-      tapLog: (partition, listener) => ({
-        ...{ snapshot: () => listener.snapshot(), failed: (reason) => listener.failed(reason) },
-        committed(entries) {
-          seen.push(`${partition} committed`);
-          listener.committed(entries);
-        },
-        restored(snapshot) {
-          seen.push(`${partition} restored`);
-          listener.restored(snapshot);
-        },
-        roleChanged(role) {
-          seen.push(`${partition} ${role.kind}`);
-          listener.roleChanged(role);
-        },
-      }),
-    },
+    { tapLogs: (open) => (partition, listener) => tapped(open, partition, listener, seen) },
   );
   await ready(alone);
   expect(seen.sort()).toEqual(["1 follower", "1 leader", "2 follower", "2 leader"]);
   await enter(alone, "a");
-  expect(seen).toContain("1 committed");
+  expect(seen).toEqual(expect.arrayContaining(["1 committed", "1 applied"]));
 });
+
+function tapped(
+  open: OpenLog,
+  partition: number,
+  listener: LogListener,
+  seen: string[],
+): ReplicatedLog {
+  const log = open(partition, {
+    ...{ snapshot: () => listener.snapshot(), failed: (reason) => listener.failed(reason) },
+    committed(entries) {
+      seen.push(`${partition} committed`);
+      listener.committed(entries);
+    },
+    restored(snapshot) {
+      seen.push(`${partition} restored`);
+      listener.restored(snapshot);
+    },
+    roleChanged(role) {
+      seen.push(`${partition} ${role.kind}`);
+      listener.roleChanged(role);
+    },
+  });
+  return {
+    async propose(bytes, options) {
+      const outcome = await log.propose(bytes, options);
+      seen.push(`${partition} ${outcome.kind}`);
+      return outcome;
+    },
+    confirm: () => log.confirm(),
+    get role() {
+      return log.role;
+    },
+    get appliedIndex() {
+      return log.appliedIndex;
+    },
+  };
+}

@@ -8,7 +8,7 @@
  */
 
 import type { Change } from "@conclave/fsm";
-import type { LogListener } from "@conclave/server";
+import type { LogListener, OpenLog, ReplicatedLog } from "@conclave/server";
 import type { MemberObserver, OpenDirectory } from "@conclave/server/member";
 import type { Observation, ServerLife } from "./observation.ts";
 
@@ -58,14 +58,24 @@ export class MemberTap {
     };
   }
 
-  /** As a platform's `tapLog`. */
-  log(partition: number, listener: LogListener): LogListener {
-    if (partition === 1) this.#begins();
+  /** As a platform's `tapLogs`. */
+  logs(open: OpenLog): OpenLog {
+    return (partition, listener) => {
+      if (partition === 1) this.#begins();
+      return this.#proposals(partition, open(partition, this.#listener(partition, listener)));
+    };
+  }
+
+  ended(how: "stopped" | "killed" | "power-cut" | "failed", detail: string): void {
+    if (!this.#isStarted) return;
+    this.#isStarted = false;
+    this.#options.observe({ kind: "server-ended", server: this.life, how, detail });
+  }
+
+  #listener(group: number, listener: LogListener): LogListener {
     const { life: server } = this;
     const { observe, statusOf } = this.#options;
-    const group = partition;
     return {
-      ...listener,
       committed(entries) {
         observe({ kind: "committed", server, group, entries });
         listener.committed(entries);
@@ -76,7 +86,7 @@ export class MemberTap {
         listener.restored(snapshot);
       },
       roleChanged(role) {
-        const { commitIndex, lastIndex } = statusOf(partition) ?? { commitIndex: 0, lastIndex: 0 };
+        const { commitIndex, lastIndex } = statusOf(group) ?? { commitIndex: 0, lastIndex: 0 };
         observe({ kind: "role", server, group, role, commitIndex, lastIndex });
         listener.roleChanged(role);
       },
@@ -85,10 +95,27 @@ export class MemberTap {
     };
   }
 
-  ended(how: "stopped" | "killed" | "power-cut" | "failed", detail: string): void {
-    if (!this.#isStarted) return;
-    this.#isStarted = false;
-    this.#options.observe({ kind: "server-ended", server: this.life, how, detail });
+  #proposals(group: number, log: ReplicatedLog): ReplicatedLog {
+    const { life: server } = this;
+    const { observe } = this.#options;
+    return {
+      propose(bytes, options) {
+        const proposed = log.propose(bytes, options);
+        // Beside the way of the answer, so that it takes no longer than without being seen.
+        void proposed.then((outcome) => {
+          if (outcome.kind !== "applied") return;
+          observe({ kind: "acknowledged", server, group, index: outcome.index });
+        });
+        return proposed;
+      },
+      confirm: () => log.confirm(),
+      get role() {
+        return log.role;
+      },
+      get appliedIndex() {
+        return log.appliedIndex;
+      },
+    };
   }
 
   #begins(): void {

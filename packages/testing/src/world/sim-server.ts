@@ -245,7 +245,7 @@ export class SimServer implements ServerProcess {
         log: (level, text) => this.#options.note(`${host.name} ${level}: ${text}`),
         observer: tap.observer,
         limits: this.#options.limits,
-        tapLog: (partition, listener) => tap.log(partition, listener),
+        tapLogs: (open) => tap.logs(open),
       },
       { serving: () => this.#serves() },
     );
