@@ -88,9 +88,10 @@ function drawRound(number: number, prng: Prng, faultsMs: number): RoundPlan {
   const ttlMs = pick(prng, [1_000, 2_000, 3_000, 5_000]);
   return {
     ...{ prefix: `r${number}`, faultsMs, ttlMs },
-    ...{ elections: 1 + prng.below(4), candidates: 2 + prng.below(3), readers: 2, watchers: 2 },
+    ...{ elections: 1 + prng.below(4), candidates: 2 + prng.below(3) },
+    ...{ operators: 2, readers: 3, watchers: 2 },
     graceMs: pick(prng, [0, 0, Math.min(1_000, ttlMs)]),
-    paceMs: pick(prng, [30, 60, 120]),
+    paceMs: pick(prng, [20, 40, 80]),
   };
 }
 

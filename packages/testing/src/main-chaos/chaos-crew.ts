@@ -23,6 +23,7 @@ export interface CrewPlan {
   readonly prefix: string;
   readonly elections: number;
   readonly candidates: number;
+  readonly operators: number;
   readonly readers: number;
   readonly watchers: number;
   readonly ttlMs: number;
@@ -67,9 +68,9 @@ export class ChaosCrew {
 
   /** Resolves when everybody has a client. */
   async start(): Promise<void> {
-    const { candidates, readers, watchers } = this.#plan;
+    const { candidates, operators, readers, watchers } = this.#plan;
     for (let i = 0; i < candidates; i++) await this.#enlist(`candidate-${i}`, this.#candidate(i));
-    await this.#enlist("operator", (on) => [operate(on)]);
+    for (let i = 0; i < operators; i++) await this.#enlist(`operator-${i}`, (on) => [operate(on)]);
     for (let i = 0; i < readers; i++) await this.#enlist(`reader-${i}`, (on) => [read(on)]);
     for (let i = 0; i < watchers; i++) await this.#enlist(`watcher-${i}`, (on) => [watch(on, i)]);
   }

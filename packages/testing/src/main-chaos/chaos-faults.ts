@@ -27,9 +27,9 @@ export async function disturb(disturbed: Disturbed, signal: AbortSignal): Promis
   ];
   await Promise.all(
     lanes.map(async ({ next, prng }) => {
-      while (await rest(prng, 200, 2_500, signal)) {
+      while (await rest(prng, 200, 3_000, signal)) {
         const undo = await next({ ...disturbed, prng });
-        await rest(prng, 100, 4_000, signal);
+        await rest(prng, 100, 3_000, signal);
         await undo();
       }
     }),

@@ -17,6 +17,8 @@ export interface Standing {
 
 /** Of the writes in office, one in so many is the last. */
 const RESIGNS_ONE_IN = 30;
+/** For how long the SDK waits for a resignation's answer, at most. */
+const RESIGN_WAITS_MS = 10_000;
 /** A write is on its way for up to so long after the fence was asked for. */
 const WRITE_MS = 20;
 
@@ -55,10 +57,11 @@ async function lead(stage: Stage, standing: Standing, leadership: Leadership): P
     }
     if (!isSuspended) await work.write();
     if (prng.chance(1, RESIGNS_ONE_IN) && !leadership.signal.aborted) {
+      const wasAnswered = answeredResignation(stage, leadership);
       await recorder.record(
         { client, election, call: { kind: "resign", candidate, term } },
         () => leadership.resign(),
-        () => ({ kind: "done" }),
+        () => (wasAnswered() ? { kind: "done" } : { kind: "unknown", code: "TIMEOUT" }),
       );
       tell("resigned");
       return;
@@ -66,6 +69,16 @@ async function lead(stage: Stage, standing: Standing, leadership: Leadership): P
     await rest(stage);
   }
   tell("lost");
+}
+
+/**
+ * To be asked when the resignation that begins now has ended: one returns without an answer when the
+ * lease is over, or after ten seconds, and does not say so.
+ */
+function answeredResignation({ clock }: Stage, { remainingMs }: Leadership): () => boolean {
+  const waitsMs = Math.min(remainingMs, RESIGN_WAITS_MS) - 1;
+  const beganMs = clock.monotonicMs();
+  return () => clock.monotonicMs() - beganMs < waitsMs;
 }
 
 function standingOf(leadership: Leadership): "held" | "suspended" | "over" {
