@@ -46,11 +46,19 @@ interface Call {
   /** Where it has been sent and not been answered, and when by the monotonic clock. */
   sentOver: Channel | undefined;
   sentMs: number;
+  /** When it was refused first, by the monotonic clock. */
+  refusedMs: number | undefined;
   cancelRetry: CancelTimer | undefined;
 }
 
+/**
+ * The pause before a question that was refused is asked again is drawn up to a quarter of the time for
+ * which it has been refused: a fail-over ends within the shortest, and one that is refused for long costs
+ * the servers little.
+ */
 const RETRY_MS = 25;
-const RETRY_RANGE_MS = 75;
+const SHORTEST_RETRY_MAX_MS = 100;
+const LONGEST_RETRY_MAX_MS = 1_000;
 /** A frame holds at most 1 MiB and a command at most 64 KiB: this many of any size fit. */
 const COMMANDS_PER_FRAME = 1024;
 const FRAME_BYTES = 512 * 1024;
@@ -80,6 +88,7 @@ export class Calls {
       firstSentAt: undefined,
       sentOver: undefined,
       sentMs: 0,
+      refusedMs: undefined,
       cancelRetry: undefined,
     };
     this.#open.set(call.correlation, call);
@@ -177,9 +186,14 @@ export class Calls {
   }
 
   #askLater(call: Call): void {
-    const waitMs = RETRY_MS + this.#runtime.prng.below(RETRY_RANGE_MS);
+    const { clock, prng } = this.#runtime;
+    const nowMs = clock.monotonicMs();
+    call.refusedMs ??= nowMs;
+    const quarterMs = Math.floor((nowMs - call.refusedMs) / 4);
+    const maxMs = Math.min(Math.max(quarterMs, SHORTEST_RETRY_MAX_MS), LONGEST_RETRY_MAX_MS);
+    const waitMs = RETRY_MS + prng.below(maxMs - RETRY_MS);
     call.cancelRetry?.();
-    call.cancelRetry = this.#runtime.clock.setTimer(waitMs, () => {
+    call.cancelRetry = clock.setTimer(waitMs, () => {
       call.cancelRetry = undefined;
       this.#enqueue(call);
     });

@@ -9,10 +9,11 @@ import type { Link } from "./link.ts";
 import { attachStream, type Token } from "./node-attach.ts";
 
 /**
- * A frozen node, or a path that drops everything, answers no PING and sends no end either. A connection
- * without streams is not pinged: connect-node would go on with it after the connection's end, and throw.
+ * A frozen node, or a path that drops everything, answers no PING and sends no end either. Renewals and
+ * questions find that out long before; a PING takes all streams of the connection with it, so it is given
+ * as long as a busy node, or a busy process of ours, may need. A connection without streams is not pinged: connect-node would go on with it after the connection's end, and throw.
  */
-const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 2_000 };
+const PING = { pingIntervalMs: 3_000, pingTimeoutMs: 7_000 };
 
 export function createNodeLink(token: Token | undefined): Link {
   const managers = new Map<string, Http2SessionManager>();
