@@ -11,7 +11,9 @@ import { commitId, FAILURES, WORKSPACE } from "./place.ts";
 import type { Pool } from "./pool.ts";
 
 /** Of the shortest trace, the end is printed and the whole is in a file. */
-const PRINTED_LINES = 60;
+const PRINTED_LINES = 40;
+/** A history that cannot be explained is explained at length; the replay file has it all. */
+const MESSAGE_LINES = 12;
 
 /**
  * Shrinks the schedule of faults, writes a replay file and the shortest trace, and prints both.
@@ -37,13 +39,12 @@ export async function tellFailure(pool: Pool, found: RunReport, shrinkMs: number
   await writeFile(replayFile, text);
   await writeFile(traceFile, `${shortest.trace.join("\n")}\n`);
   const fromRoot = (file: string): string => relative(WORKSPACE, file);
-  print(
-    `seed ${plan.seed} of commit ${commitId()} breaks ${rule} at ${shortest.atMs} ms: ${message}`,
-  );
   const left = shortest.plan?.faults.length ?? plan.faults.length;
-  print(`faults: ${plan.faults.length}, and ${left} of them suffice`);
-  print(`trace: ${shortest.trace.length} lines in ${fromRoot(traceFile)}, which ends:`);
   for (const line of shortest.trace.slice(-PRINTED_LINES)) print(`  ${line}`);
+  print(`trace: ${shortest.trace.length} lines, all in ${fromRoot(traceFile)}`);
+  print(`faults: ${plan.faults.length}, and ${left} of them suffice`);
+  print(`seed ${plan.seed} of commit ${commitId()} breaks ${rule} at ${shortest.atMs} ms:`);
+  for (const line of message.split("\n").slice(0, MESSAGE_LINES)) print(`  ${line}`);
   print(`again: npm run sim -- replay ${fromRoot(replayFile)}`);
 }
 
