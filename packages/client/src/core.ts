@@ -3,4 +3,5 @@
 
 export type { SuspendClock } from "./belief.ts";
 export { type ClientOptions, createClient } from "./client.ts";
+export type { Client, ConnectOptions } from "./election.ts";
 export type { Attachment, AttachmentListener, Link, Runtime } from "./link.ts";

@@ -38,7 +38,8 @@ const SERVER = [
 ];
 const CLIENT = ["client/node", "client/web", "client/door", "client"];
 const BELOW_SERVER = ["base", "api", "fsm", ...RAFT];
-const EVERYTHING = [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing", "testing/world", "daemon"];
+const TESTING = ["testing", "testing/world", "testing/history"];
+const EVERYTHING = [...BELOW_SERVER, ...SERVER, ...CLIENT, ...TESTING, "daemon"];
 
 /** The table, from the floor up; within a package its particular folders come before the rest. */
 const ZONES: readonly Zone[] = [
@@ -114,6 +115,7 @@ const ZONES: readonly Zone[] = [
     [PROTOBUF, CONNECT],
   ),
 
+  zone("testing/history", /^packages\/testing\/src\/history\//, ["base"], []),
   zone(
     "testing/world",
     /^packages\/testing\/src\/world\//,
@@ -126,20 +128,21 @@ const ZONES: readonly Zone[] = [
       "server/member",
       "server",
       "client",
+      "testing/history",
     ],
     [PROTOBUF, CONNECT],
   ),
   zone(
     "testing/process",
     /^packages\/testing\/src\/(cluster|main)/,
-    [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing/world", "testing"],
+    [...BELOW_SERVER, ...SERVER, ...CLIENT, ...TESTING],
     [PROTOBUF, CONNECT],
     "node",
   ),
   zone(
     "testing",
     /^packages\/testing\//,
-    [...BELOW_SERVER, ...SERVER, ...CLIENT, "testing/world", "testing/process"],
+    [...BELOW_SERVER, ...SERVER, ...CLIENT, ...TESTING, "testing/process"],
     [PROTOBUF, CONNECT],
   ),
 

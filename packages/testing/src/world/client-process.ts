@@ -2,7 +2,7 @@
 /** A client of a simulated world: a process on a machine of its own, with the real SDK in it. Types only. */
 
 import type { Clock, Prng } from "@conclave/base";
-import type { Client, ConnectOptions } from "@conclave/client";
+import type { Client, ConnectOptions } from "@conclave/client/core";
 import type { ResumeOrder } from "./sim-process.ts";
 
 export interface ClientStart extends Partial<Omit<ConnectOptions, "token">> {

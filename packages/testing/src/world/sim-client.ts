@@ -2,8 +2,7 @@
 /** The real SDK in a simulated process, on a machine of its own. */
 
 import type { Clock, Prng } from "@conclave/base";
-import type { Client } from "@conclave/client";
-import { createClient, type Runtime } from "@conclave/client/core";
+import { type Client, createClient, type Runtime } from "@conclave/client/core";
 import { createSimLink } from "./client-link.ts";
 import type { ClientProcess, ClientStart } from "./client-process.ts";
 import type { Host } from "./connection.ts";
