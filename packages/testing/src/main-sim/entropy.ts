@@ -39,102 +39,114 @@ export function trapEntropy(): Entropy {
   const realImmediate = setImmediate;
   // Node loads what is behind these when it is first asked for, and what is loaded makes a registry.
   void new Headers();
-  const undo: (() => void)[] = [];
-  let isShut = false;
-  let first: Error | undefined;
-
-  const offend = (name: string): void => {
-    if (!isShut) return;
-    const error = new Error(`${name} was used by ${callerOf(new Error().stack)}`);
-    first ??= error;
-    throw error;
-  };
-  const replace = (holder: object, key: string, value: unknown): void => {
-    const before = Object.getOwnPropertyDescriptor(holder, key);
-    // A getter that cannot be replaced, as `getRandomValues` of node:crypto: it gives the trapped one of
-    // the object behind it.
-    if (before?.configurable === false && before.writable !== true) return;
-    Object.defineProperty(holder, key, { value, configurable: true, writable: true });
-    undo.push(() => {
-      if (before === undefined) Reflect.deleteProperty(holder, key);
-      else Object.defineProperty(holder, key, before);
-    });
-  };
-  const trap = (holder: object, key: string, name: string): void => {
-    const real: unknown = Reflect.get(holder, key);
-    if (typeof real !== "function") return;
-    const apply = (_: object, self: unknown, args: unknown[]): unknown => {
-      offend(name);
-      return Reflect.apply(real, self, args);
-    };
-    replace(holder, key, new Proxy(real, { apply }));
-  };
-
-  for (const key of TIMERS) {
-    trap(globalThis, key, key);
-    trap(timers, key, key);
-    trap(timersPromises, key, `timers/promises ${key}`);
-  }
-  for (const key of CHANCE) {
-    trap(crypto, key, `crypto.${key}`);
-    trap(globalThis.crypto, key, `crypto.${key}`);
-  }
-  trap(Math, "random", "Math.random");
-  trap(performance, "now", "performance.now");
-  trap(process, "uptime", "process.uptime");
-  trap(process.hrtime, "bigint", "process.hrtime.bigint");
-  trap(process, "hrtime", "process.hrtime");
-  trap(AbortSignal, "timeout", "AbortSignal.timeout");
-  trapDate(trap, replace, offend);
-  for (const name of ["WeakRef", "FinalizationRegistry"]) {
-    // When garbage is collected is the machine's choice.
-    const construct = (real: NewableFunction, args: unknown[]): object => {
-      offend(`new ${name}`);
-      return Reflect.construct(real, args);
-    };
-    replace(globalThis, name, new Proxy(Reflect.get(globalThis, name), { construct }));
-  }
+  const traps = new Traps();
+  trapTime(traps);
+  trapChance(traps);
   syncBuiltinESMExports();
-
   return {
-    shutOut: async (run) => {
-      first = undefined;
-      isShut = true;
-      try {
-        const result = await run();
-        if (first !== undefined) throw first;
-        return result;
-      } finally {
-        isShut = false;
-      }
-    },
+    shutOut: (run) => traps.shut(run),
     turn: () => new Promise((resolve) => realImmediate(resolve)),
     release: () => {
-      for (const step of undo.reverse()) step();
+      traps.release();
       syncBuiltinESMExports();
     },
   };
 }
 
-/** `new Date(0)` stays: it reads no clock. */
-function trapDate(
-  trap: (holder: object, key: string, name: string) => void,
-  replace: (holder: object, key: string, value: unknown) => void,
-  offend: (name: string) => void,
-): void {
-  trap(Date, "now", "Date.now");
+function trapTime(traps: Traps): void {
+  for (const key of TIMERS) {
+    traps.set(globalThis, key, key);
+    traps.set(timers, key, key);
+    traps.set(timersPromises, key, `timers/promises ${key}`);
+  }
+  traps.set(performance, "now", "performance.now");
+  traps.set(process, "uptime", "process.uptime");
+  traps.set(process.hrtime, "bigint", "process.hrtime.bigint");
+  traps.set(process, "hrtime", "process.hrtime");
+  traps.set(AbortSignal, "timeout", "AbortSignal.timeout");
+  traps.set(Date, "now", "Date.now");
+  // `new Date(0)` stays: it reads no clock.
   const trapped = new Proxy(Date, {
     construct: (real, args, target) => {
-      if (args.length === 0) offend("new Date()");
+      if (args.length === 0) traps.offend("new Date()");
       return Reflect.construct(real, args, target);
     },
     apply: (real) => {
-      offend("Date()");
+      traps.offend("Date()");
       return real();
     },
   });
-  replace(Date.prototype, "constructor", trapped);
-  replace(globalThis, "Date", trapped);
+  traps.replace(Date.prototype, "constructor", trapped);
+  traps.replace(globalThis, "Date", trapped);
+}
+
+function trapChance(traps: Traps): void {
+  traps.set(Math, "random", "Math.random");
+  for (const key of CHANCE) {
+    traps.set(crypto, key, `crypto.${key}`);
+    traps.set(globalThis.crypto, key, `crypto.${key}`);
+  }
+  // When garbage is collected is the machine's choice.
+  for (const name of ["WeakRef", "FinalizationRegistry"]) {
+    const construct = (real: NewableFunction, args: unknown[]): object => {
+      traps.offend(`new ${name}`);
+      return Reflect.construct(real, args);
+    };
+    traps.replace(globalThis, name, new Proxy(Reflect.get(globalThis, name), { construct }));
+  }
+}
+
+class Traps {
+  readonly #undo: (() => void)[] = [];
+  #isShut = false;
+  #first: Error | undefined;
+
+  async shut<T>(run: () => Promise<T>): Promise<T> {
+    this.#first = undefined;
+    this.#isShut = true;
+    try {
+      const result = await run();
+      if (this.#first !== undefined) throw this.#first;
+      return result;
+    } finally {
+      this.#isShut = false;
+    }
+  }
+
+  /** Something was used that is shut out, if it is. */
+  offend(name: string): void {
+    if (!this.#isShut) return;
+    const error = new Error(`${name} was used by ${callerOf(new Error().stack)}`);
+    this.#first ??= error;
+    throw error;
+  }
+
+  /** Has a call of the function found there offend. */
+  set(holder: object, key: string, name: string): void {
+    const real: unknown = Reflect.get(holder, key);
+    if (typeof real !== "function") return;
+    const apply = (_: object, self: unknown, args: unknown[]): unknown => {
+      this.offend(name);
+      return Reflect.apply(real, self, args);
+    };
+    this.replace(holder, key, new Proxy(real, { apply }));
+  }
+
+  replace(holder: object, key: string, value: unknown): void {
+    const before = Object.getOwnPropertyDescriptor(holder, key);
+    // A getter that cannot be replaced, as `getRandomValues` of node:crypto: it gives the trapped one of
+    // the object behind it.
+    if (before?.configurable === false && before.writable !== true) return;
+    Object.defineProperty(holder, key, { value, configurable: true, writable: true });
+    this.#undo.push(() => {
+      if (before === undefined) Reflect.deleteProperty(holder, key);
+      else Object.defineProperty(holder, key, before);
+    });
+  }
+
+  release(): void {
+    for (const step of this.#undo.reverse()) step();
+  }
 }
 
 /** The first line of a stack that is not of this file. */
