@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { AttachHelloSchema, type AttachResponse, AttachResponseSchema } from "@conclave/api";
-import { createManualClock, createPrng } from "@conclave/base";
+import { type Clock, createManualClock, createPrng } from "@conclave/base";
 import { expect, test } from "vitest";
 import { Channel } from "./channel.ts";
 import { ClusterPin } from "./cluster-pin.ts";
@@ -26,15 +26,34 @@ test("a node that accepts and says nothing is given up for another one", () => {
 test("a node of another cluster than the first is refused, and told nothing", () => {
   const rig = createRig();
   rig.attempts[0]?.listener.frame(welcome(CLUSTER));
-  expect(rig.told).toEqual(["attached", "frame"]);
+  expect(rig.told).toEqual(["attached", "news", "frame"]);
 
   rig.attempts[0]?.listener.end(new Error("gone"));
   rig.clock.advance(100);
   rig.attempts[1]?.listener.frame(welcome(OTHER));
 
-  expect(rig.told).toEqual(["attached", "frame", "detached"]);
+  expect(rig.told).toEqual(["attached", "news", "frame", "detached"]);
   expect(rig.attempts[1]?.isClosed).toBe(true);
   expect(rig.failures.at(-1)).toMatchObject({ code: "OTHER_CLUSTER" });
+});
+
+test("an attachment is announced before its own news of leaders, which may send business over it", () => {
+  const rig = createRig();
+
+  rig.attempts[0]?.listener.frame(welcome(CLUSTER));
+
+  expect(rig.told.indexOf("attached")).toBeLessThan(rig.told.indexOf("news"));
+});
+
+test("a greeting is waited for longer where this process stood still", () => {
+  const rig = createRig();
+
+  rig.standStill(400);
+  expect(rig.attempts).toHaveLength(1);
+  rig.attempts[0]?.listener.frame(welcome(CLUSTER));
+  rig.clock.advance(10_000);
+
+  expect(rig.attempts).toHaveLength(1);
 });
 
 test("what an attachment says after it was given up reaches nobody", () => {
@@ -81,8 +100,19 @@ function createRig(): {
   readonly attempts: readonly Attempt[];
   readonly told: readonly string[];
   readonly failures: readonly unknown[];
+  /** Time in which no timer of this process fires: what falls due meanwhile fires at its end. */
+  standStill(ms: number): void;
 } {
   const clock = createManualClock();
+  let stillUntilMs = 0;
+  const setTimer: Clock["setTimer"] = (delayMs, fire) => {
+    let cancel = clock.setTimer(delayMs, () => {
+      const leftMs = stillUntilMs - clock.monotonicMs();
+      if (leftMs > 0) cancel = clock.setTimer(leftMs, fire);
+      else fire();
+    });
+    return () => cancel();
+  };
   const prng = createPrng(1n);
   const pin = new ClusterPin();
   const attempts: Attempt[] = [];
@@ -104,7 +134,7 @@ function createRig(): {
           },
           close: () => {},
         },
-        clock,
+        clock: { ...clock, setTimer },
         suspendClock: { uptimeMs: () => clock.monotonicMs() },
         prng,
         defer: (run) => run(),
@@ -113,7 +143,7 @@ function createRig(): {
       },
       pace: new DialPace(clock),
       admit: (answer) => pin.admit(answer),
-      told: () => {},
+      told: () => void told.push("news"),
       failed: (cause) => void failures.push(cause),
     },
     new Endpoints(["http://a", "http://b"], prng),
@@ -128,7 +158,11 @@ function createRig(): {
     },
   );
   channel.open();
-  return { clock, channel, attempts, told, failures };
+  const standStill = (ms: number): void => {
+    stillUntilMs = clock.monotonicMs() + ms;
+    clock.advance(ms);
+  };
+  return { clock, channel, attempts, told, failures, standStill };
 }
 
 function welcome(clusterId: Uint8Array): AttachResponse {
