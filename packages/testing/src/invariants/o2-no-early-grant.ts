@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * O2: nobody is let into office before the holder has resigned, an operator has moved it, or its expiry
+ * has committed; and an expiry does not commit while its holder, by its own clocks, still believes.
+ */
+
+import { broken } from "./broken.ts";
+import type { StoryRule, Turn } from "./story.ts";
+
+export const noEarlyGrant: StoryRule = {
+  id: "O2",
+  begin: (story) => {
+    /** Offices whose holders' sessions have just ended for want of renewals. */
+    let expired: { readonly election: string; readonly term: bigint }[] = [];
+    return {
+      observe(seen) {
+        if (seen.kind !== "office" || seen.state !== "taken" || !story.isTold) return undefined;
+        const { election, term, candidate } = seen;
+        const isGranted = story
+          .pastsOf(election)
+          .some((past) => past.term === term && past.candidates[0] === candidate);
+        const office = `${election}#${term}`;
+        if (isGranted) return undefined;
+        return broken("O2", `${candidate} took ${office}, which it had not been given`);
+      },
+      chapter({ turns }) {
+        for (const turn of turns) {
+          const { election, change, before } = turn;
+          const { leaderBefore } = change;
+          if (leaderBefore === undefined || !isOver(turn)) continue;
+          const { cause } = change;
+          if (cause === "expired" || cause === "disconnected") {
+            expired.push({ election, term: before.term });
+          }
+          if (!ENDS.has(cause)) {
+            const what = `${leaderBefore.name} in term ${before.term}`;
+            return broken("O2", `${election}: ${what} lost the office by ${cause}`);
+          }
+        }
+        return undefined;
+      },
+      step(view) {
+        if (expired.length === 0) return undefined;
+        const over = expired;
+        expired = [];
+        for (const { election, term } of over) {
+          const belief = view.beliefs.find((one) => one.election === election && one.term <= term);
+          if (belief === undefined) continue;
+          const { client, remainingMs } = belief;
+          const left = `${client} believes in term ${belief.term} for ${remainingMs} ms more`;
+          return broken("O2", `${election}: term ${term} has expired, and ${left}`);
+        }
+        return undefined;
+      },
+    };
+  },
+};
+
+const ENDS: ReadonlySet<string> = new Set([
+  "resigned",
+  "expired",
+  "disconnected",
+  "anointed",
+  "promoted",
+  "demoted",
+  "evicted",
+  "deleted",
+  // By a takeover of its name.
+  "entered",
+  "restored",
+]);
+
+/** Whoever led does not lead any more. */
+function isOver({ change, before, after }: Turn): boolean {
+  return before.candidates[0] !== after.candidates[0] || change.term !== before.term;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * O4: what a watch tells of an election is what happened to it, in order and once, from where the watch
+ * began; what it leaves out, it says.
+ */
+
+import type { Observation } from "../world/observation.ts";
+import { broken } from "./broken.ts";
+import type { Past, Story, StoryRule } from "./story.ts";
+
+type Watched = Extract<Observation, { readonly kind: "watched" }>;
+
+interface Position {
+  readonly revision: bigint;
+  /** A gap was told since. */
+  readonly isAfterGap: boolean;
+}
+
+export const watches: StoryRule = {
+  id: "O4",
+  begin: (story) => {
+    const positions = new Map<string, Map<string, Position>>();
+    return {
+      observe(seen) {
+        if (seen.kind !== "watched") return undefined;
+        const watch = `watch ${seen.watch} of ${seen.client}`;
+        const known = positions.get(watch) ?? new Map<string, Position>();
+        positions.set(watch, known);
+        if (seen.isGap) {
+          for (const [election, at] of known) known.set(election, { ...at, isAfterGap: true });
+          return undefined;
+        }
+        const before = known.get(seen.election);
+        known.set(seen.election, { revision: seen.revision, isAfterGap: false });
+        const found = story.isTold ? judge(story, seen, before) : outOfOrder(seen, before);
+        return found === undefined ? undefined : broken("O4", `${watch}: ${found}`);
+      },
+    };
+  },
+};
+
+function judge(story: Story, seen: Watched, before: Position | undefined): string | undefined {
+  const pasts = story.pastsOf(seen.election);
+  const told = toldText(seen);
+  const isEmpty = seen.candidates.length === 0;
+  // It is not there, or it was gone when the watch was told everything anew.
+  if (isEmpty && (seen.revision === 0n || before?.revision === seen.revision)) return undefined;
+  const at = placeOf(pasts, seen.revision);
+  const past = pasts[at];
+  if (past?.revision !== seen.revision) return `${told}, which never was`;
+  if (!isSame(past, seen)) return `${told}, and it was ${pastText(past)}`;
+  if (before === undefined || before.isAfterGap) return undefined;
+  if (seen.revision <= before.revision) return `${told} after revision ${before.revision}`;
+  const missed = pasts[at - 1];
+  if (missed === undefined || missed.revision <= before.revision) return undefined;
+  return `${told} after revision ${before.revision}, without ${pastText(missed)}`;
+}
+
+/** All that can be said where nothing is known of what happened. */
+function outOfOrder(seen: Watched, before: Position | undefined): string | undefined {
+  if (before === undefined || before.isAfterGap || seen.candidates.length === 0) return undefined;
+  if (seen.revision > before.revision) return undefined;
+  return `${toldText(seen)} after revision ${before.revision}`;
+}
+
+/** Where this revision is, or would be: revisions of one election rise. */
+function placeOf(pasts: readonly Past[], revision: bigint): number {
+  let low = 0;
+  let high = pasts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (pasts[middle]!.revision < revision) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function isSame(past: Past, { term, leader, candidates }: Watched): boolean {
+  return (
+    past.term === term &&
+    past.candidates[0] === leader &&
+    past.candidates.length === candidates.length &&
+    past.candidates.every((name, i) => candidates[i] === name)
+  );
+}
+
+function toldText({ election, revision, term, candidates }: Watched): string {
+  return `told of ${election} at revision ${revision}: term ${term}, [${candidates}]`;
+}
+
+function pastText({ revision, term, candidates, cause }: Past): string {
+  return `revision ${revision} (${cause}): term ${term}, [${candidates}]`;
+}
