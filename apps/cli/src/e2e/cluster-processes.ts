@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A cluster of real servers for end-to-end specs: each a process with a port and a data directory of
- * its own, that can be killed, stopped, wiped and started again.
- *
- * With `links` the servers know each other only by the addresses of proxies, so that a spec can cut,
- * delay or blackhole what one of them sends to another. Clients reach them directly.
+ * its own, that can be killed, stopped, wiped and started again. Where a network has to fail, specs
+ * take the cluster of `@conclave/testing`.
  */
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
-import { createLinks, type Links } from "./links.ts";
 import { eventually, type Running } from "./processes.ts";
 import type { Scene } from "./server.ts";
 
 export interface ServerNode {
   readonly number: number;
-  /** Where clients reach it, whatever happens to the links. */
+  /** Where clients and the other servers reach it. */
   readonly url: string;
   readonly dataDir: string;
   /** The process that was started last. */
   readonly process: Running;
-  /** Of the same; undefined before the first start. */
-  readonly pid: number | undefined;
   /** Resolves when the port is open, quorum or not. */
   start(): Promise<void>;
   /** Resolves when the process is gone. */
@@ -37,8 +32,6 @@ export interface ServerNode {
 export interface ClusterProcesses {
   readonly nodes: readonly ServerNode[];
   readonly urls: readonly string[];
-  /** Only where asked for. */
-  readonly links: Links | undefined;
   node(number: number): ServerNode;
   /** Resolves when every partition has a leader that each of these nodes reaches; all by default. */
   ready(nodes?: readonly ServerNode[]): Promise<void>;
@@ -47,7 +40,6 @@ export interface ClusterProcesses {
 }
 
 export interface ClusterOptions {
-  readonly hasLinks?: boolean;
   /** Starts `conclave` with these arguments for a node, where that is not just a process. */
   readonly under?: (node: number, args: readonly string[]) => Running;
 }
@@ -66,16 +58,11 @@ export async function startCluster(
 /** Three servers that have not been started. */
 export async function createCluster(
   scene: Scene,
-  { hasLinks = false, under }: ClusterOptions = {},
+  { under }: ClusterOptions = {},
 ): Promise<ClusterProcesses> {
   const ports = await freePorts(3);
   const nodes: ServerNode[] = [];
-  const pidOf = (number: number): number | undefined => nodes[number - 1]?.pid;
-  const links = hasLinks ? await createLinks(ports, pidOf) : undefined;
-  const list = ports
-    .map((port, i) => `${i + 1}=${links?.addressOf(i + 1) ?? `127.0.0.1:${port}`}`)
-    .join(",");
-  if (links !== undefined) scene.onEnd(() => links.close());
+  const list = ports.map((port, i) => `${i + 1}=127.0.0.1:${port}`).join(",");
   const run = under ?? ((_, args) => scene.processes.conclave(args));
   for (const [i, port] of ports.entries()) {
     const start = (args: readonly string[]): Running => run(i + 1, args);
@@ -84,7 +71,6 @@ export async function createCluster(
   return {
     nodes,
     urls: nodes.map(({ url }) => url),
-    links,
     node: (number) => nodeAt(nodes, number),
     ready: async (asked = nodes) => {
       await Promise.all(asked.map((node) => untilReady(node)));
@@ -125,9 +111,6 @@ function createNode(
     dataDir,
     get process() {
       return current();
-    },
-    get pid() {
-      return running?.pid;
     },
     async start() {
       const listen = ["--listen", `127.0.0.1:${port}`];

@@ -2,14 +2,20 @@
 /** What every end-to-end spec of a cluster ends with, whatever it did to the servers. */
 
 import { expect } from "vitest";
-import type { ClusterProcesses, ServerNode } from "./cluster-processes.ts";
 import { untilReplicasAgree } from "./cluster-status.ts";
 import { brokenPromises, type History } from "./history.ts";
 import type { Workload } from "./workload.ts";
 
-export interface KeptOptions {
+/** What is asked of a cluster, however it was started. */
+export interface KeptCluster<Node extends { readonly url: string }> {
+  readonly nodes: readonly Node[];
+  /** Resolves when every partition has a leader that each of these nodes reaches. */
+  ready(nodes: readonly Node[]): Promise<void>;
+}
+
+export interface KeptOptions<Node> {
   /** Those that are members in the end; all that the cluster began with by default. */
-  readonly nodes?: readonly ServerNode[];
+  readonly nodes?: readonly Node[];
   /** Set where more than a minority was away, or for longer than leases last. */
   readonly mayLoseOffices?: boolean;
 }
@@ -18,10 +24,10 @@ export interface KeptOptions {
  * Nothing acknowledged is lost, terms neither fall nor repeat, every election gets a leader, every
  * replica ends in the same state, and nobody lost an office that it need not have lost.
  */
-export async function expectKept(
-  cluster: ClusterProcesses,
+export async function expectKept<Node extends { readonly url: string }>(
+  cluster: KeptCluster<Node>,
   workload: Workload,
-  { nodes = cluster.nodes, mayLoseOffices = false }: KeptOptions = {},
+  { nodes = cluster.nodes, mayLoseOffices = false }: KeptOptions<Node> = {},
 ): Promise<History> {
   await sayWhenLed(workload, "the end");
   await cluster.ready(nodes);
