@@ -80,3 +80,16 @@ test("what was taken stays when the socket's buffer is written over", () => {
 
   expect(kept[0]).toEqual(text("abc"));
 });
+
+test("a message that comes in many chunks is whole, and what was behind it too", () => {
+  const long = new Uint8Array(BYTES_MAX).map((_, i) => i);
+  const kept: Uint8Array[] = [];
+  const reader = new EnvelopeReader(BYTES_MAX, (_flags, message) => kept.push(message) > 0);
+  const bytes = [...envelopeOf(0, long), ...envelopeOf(0, text("abc")), 0, 0];
+
+  for (let at = 0; at < bytes.length; at += 7)
+    reader.read(Uint8Array.from(bytes.slice(at, at + 7)));
+
+  expect(kept).toEqual([long, text("abc")]);
+  expect(reader.isAmidst).toBe(true);
+});

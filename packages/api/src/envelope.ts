@@ -26,8 +26,9 @@ export function envelopeOf(flags: number, message: Uint8Array): Uint8Array {
 export class EnvelopeReader {
   readonly #bytesMax: number;
   readonly #take: (flags: number, message: Uint8Array) => boolean;
-  /** What has come of an envelope that is not whole yet. */
+  /** Its first `#gathered` bytes have come of an envelope that is not whole yet. */
   #rest: Uint8Array = NOTHING;
+  #gathered = 0;
 
   /**
    * @param bytesMax of one message.
@@ -40,7 +41,7 @@ export class EnvelopeReader {
 
   /** Whether an envelope has begun and is not whole. */
   get isAmidst(): boolean {
-    return this.#rest.length > 0;
+    return this.#gathered > 0;
   }
 
   /**
@@ -48,25 +49,38 @@ export class EnvelopeReader {
    * too long, after which nothing may be read any more.
    */
   read(chunk: Uint8Array): number | undefined {
-    let bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
-    while (bytes.length >= HEAD_BYTES) {
-      const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+    const bytes = this.#gathered === 0 ? chunk : this.#gather(chunk);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let at = 0;
+    while (bytes.length - at >= HEAD_BYTES) {
+      const length = view.getUint32(at + 1);
       if (length > this.#bytesMax) return length;
-      const end = HEAD_BYTES + length;
+      const end = at + HEAD_BYTES + length;
       if (bytes.length < end) break;
-      const goesOn = this.#take(bytes[0]!, Uint8Array.prototype.slice.call(bytes, HEAD_BYTES, end));
+      // Not `slice`, by which a part of a Buffer is a Buffer.
+      const goesOn = this.#take(bytes[at]!, new Uint8Array(bytes.subarray(at + HEAD_BYTES, end)));
       if (!goesOn) return undefined;
-      bytes = bytes.subarray(end);
+      at = end;
     }
-    // Not an empty part of the chunk, which would keep the whole of it.
-    this.#rest = bytes.length === 0 ? NOTHING : bytes;
+    if (at > 0 || this.#gathered === 0) this.#keep(bytes.subarray(at));
     return undefined;
   }
-}
 
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(before.length + after.length);
-  bytes.set(before);
-  bytes.set(after, before.length);
-  return bytes;
+  #gather(chunk: Uint8Array): Uint8Array {
+    const gathered = this.#gathered + chunk.length;
+    if (gathered > this.#rest.length) {
+      // Doubled, or a long message would be copied again with each of its chunks.
+      const larger = new Uint8Array(Math.max(gathered, 2 * this.#rest.length));
+      larger.set(this.#rest.subarray(0, this.#gathered));
+      this.#rest = larger;
+    }
+    this.#rest.set(chunk, this.#gathered);
+    this.#gathered = gathered;
+    return this.#rest.subarray(0, gathered);
+  }
+
+  #keep(rest: Uint8Array): void {
+    this.#gathered = rest.length;
+    this.#rest = rest.length === 0 ? NOTHING : new Uint8Array(rest);
+  }
 }

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createMemoryNode, type MemoryNode } from "../replica/memory-node.ts";
 import { AttachStream } from "../rpc/attach-stream.ts";
 import { registerNativeServices } from "../rpc/native-services.ts";
+import { attachDoor } from "./attach-door.ts";
 import { createConnections } from "./connections.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
@@ -32,11 +33,13 @@ beforeEach(async () => {
     connections,
     clock: systemClock,
     routes: (router) => registerNativeServices(router, memory.node, { drawSessionId: () => 1n }),
-    openAttach: (connection) => {
-      const stream = new AttachStream(memory.node, connection);
-      served.push(stream);
-      return stream;
-    },
+    doors: [
+      attachDoor((connection) => {
+        const stream = new AttachStream(memory.node, connection);
+        served.push(stream);
+        return stream;
+      }),
+    ],
   });
   const outcome = await openFrontPort({
     ...{ host: "127.0.0.1", port: 0, clock: systemClock, connections },

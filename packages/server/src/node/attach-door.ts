@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Attach as our SDK asks for it, straight on a stream of HTTP/2: the Connect protocol's envelopes.
+ * Attach as our SDK asks for it, frame by frame on its plain stream.
  *
- * By hand, since Connect's general handler drives every frame through a dozen generators, which took half
- * of a node's time where many sessions renew, and keeps tens of kilobytes for each stream. What comes in
- * any other shape (compressed, gRPC, HTTP/1.1, with a deadline) goes that general way. It decides
- * nothing about sessions.
+ * What comes in any other shape goes the general way. It decides nothing about sessions.
  */
 
-import { constants, type Http2ServerRequest, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type AttachRequest,
@@ -16,55 +13,39 @@ import {
   AttachResponseSchema,
   SessionService,
 } from "@conclave/api";
-import { ENVELOPE_END, EnvelopeReader, envelopeOf } from "@conclave/api/envelope";
+import { EnvelopeReader, envelopeOf } from "@conclave/api/envelope";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { endStreamToJson } from "@connectrpc/connect/protocol-connect";
 import type { AttachStream } from "../rpc/attach-stream.ts";
 import type { Connection } from "../rpc/connection-context.ts";
-import type { PortRequest } from "./connections.ts";
+import { beginAnswer, drained, endAnswer, isWritable, type PlainDoor } from "./plain-stream.ts";
+import { FRAME_BYTES_MAX } from "./rpc-handler.ts";
 
-export type OpenAttach = (connection: Connection | undefined) => AttachStream;
+type OpenAttach = (connection: Connection | undefined) => AttachStream;
 
-const PATH = `/${SessionService.typeName}/${SessionService.method.attach.name}`;
-const CONTENT_TYPE = "application/connect+proto";
-const { HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_STATUS, NGHTTP2_NO_ERROR } = constants;
-
-/** Whether it is an Attach that needs nothing of what only the general handler can do. */
-export function isPlainAttach(request: PortRequest): request is Http2ServerRequest {
-  if (!("stream" in request) || request.url !== PATH || request.method !== "POST") return false;
-  const { headers } = request;
-  return (
-    headers[HTTP2_HEADER_CONTENT_TYPE] === CONTENT_TYPE &&
-    headers["connect-protocol-version"] === "1" &&
-    headers["connect-content-encoding"] === undefined &&
-    headers["connect-timeout-ms"] === undefined
-  );
+export function attachDoor(open: OpenAttach): PlainDoor {
+  return {
+    method: SessionService.method.attach,
+    serve: (stream, connection) => serve(stream, open(connection)),
+  };
 }
 
 /** Carries frames between the two until either has ended. */
-export function serveAttach(
-  stream: ServerHttp2Stream,
-  attach: AttachStream,
-  frameBytesMax: number,
-): void {
-  // Of a peer that went away; the stream's end is what counts.
-  stream.on("error", () => {});
-  if (stream.destroyed) {
+function serve(stream: ServerHttp2Stream, attach: AttachStream): void {
+  if (!beginAnswer(stream)) {
     attach.close();
     return;
   }
-  stream.respond({ [HTTP2_HEADER_STATUS]: 200, [HTTP2_HEADER_CONTENT_TYPE]: CONTENT_TYPE });
-  receive(stream, attach, frameBytesMax);
+  receive(stream, attach);
   void send(stream, attach);
 }
 
-function receive(stream: ServerHttp2Stream, attach: AttachStream, frameBytesMax: number): void {
+function receive(stream: ServerHttp2Stream, attach: AttachStream): void {
   let isOver = false;
   const fail = (error: ConnectError): void => {
     isOver = true;
     attach.broken(error);
   };
-  const envelopes = new EnvelopeReader(frameBytesMax, (flags, message) => {
+  const envelopes = new EnvelopeReader(FRAME_BYTES_MAX, (flags, message) => {
     if (flags === 0) isOver = !attach.take(requestOf(message));
     else fail(new ConnectError(`an envelope has the flags ${flags}`, Code.Internal));
     return !isOver;
@@ -73,7 +54,7 @@ function receive(stream: ServerHttp2Stream, attach: AttachStream, frameBytesMax:
     if (isOver) return;
     try {
       const bytes = envelopes.read(chunk);
-      if (bytes !== undefined) throw tooLong(bytes, frameBytesMax);
+      if (bytes !== undefined) throw tooLong(bytes);
     } catch (error) {
       fail(ConnectError.from(error, Code.Internal));
     }
@@ -97,8 +78,8 @@ function requestOf(message: Uint8Array): AttachRequest {
   }
 }
 
-function tooLong(bytes: number, bytesMax: number): ConnectError {
-  const message = `a frame of ${bytes} bytes is larger than ${bytesMax}`;
+function tooLong(bytes: number): ConnectError {
+  const message = `a frame of ${bytes} bytes is larger than ${FRAME_BYTES_MAX}`;
   return new ConnectError(message, Code.ResourceExhausted);
 }
 
@@ -116,23 +97,5 @@ async function send(stream: ServerHttp2Stream, attach: AttachStream): Promise<vo
   } finally {
     attach.close();
   }
-  if (!isWritable(stream)) return;
-  const end = JSON.stringify(endStreamToJson(new Headers(), error, undefined));
-  stream.end(envelopeOf(ENVELOPE_END, new TextEncoder().encode(end)));
-}
-
-function isWritable(stream: ServerHttp2Stream): boolean {
-  return !stream.destroyed && !stream.writableEnded && stream.rstCode === NGHTTP2_NO_ERROR;
-}
-
-function drained(stream: ServerHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off("drain", done);
-      stream.off("close", done);
-      resolve();
-    };
-    stream.on("drain", done);
-    stream.on("close", done);
-  });
+  endAnswer(stream, error);
 }

@@ -7,7 +7,14 @@
  * late end the process.
  */
 
-import { type ClientHttp2Session, connect, constants } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 import type { ConnectTransportOptions } from "@connectrpc/connect-node";
 
 export interface PeerTls {
@@ -38,12 +45,16 @@ export class PeerConnection implements SessionManager {
   }
 
   request: SessionManager["request"] = async (method, path, headers, options) => {
-    const named = { ...headers, ":method": method, ":path": path };
-    const stream = this.#session.request(named, options);
-    // One that comes before connect-node listens.
+    return this.open({ ...headers, ":method": method, ":path": path }, options);
+  };
+
+  /** @throws if the connection has been destroyed. */
+  open(headers: OutgoingHttpHeaders, options?: ClientSessionRequestOptions): ClientHttp2Stream {
+    const stream = this.#session.request(headers, options);
+    // One that comes before anybody listens.
     stream.on("error", () => {});
     return stream;
-  };
+  }
 
   notifyResponseByteRead(): void {
     // For those who ping; the mesh asks the node itself.

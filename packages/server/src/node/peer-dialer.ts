@@ -7,14 +7,29 @@
  * No PINGs: the mesh asks for an answer of the other node itself, which says more.
  */
 
-import { type ExchangeRequest, type ExchangeResponse, PeerService } from "@conclave/api/peer";
+import {
+  type ExchangeRequest,
+  ExchangeRequestSchema,
+  type ExchangeResponse,
+  ExchangeResponseSchema,
+  PeerService,
+} from "@conclave/api/peer";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { PeerDialer, PeerIntroducer } from "../peer/peer-dialer.ts";
 import { introductionOf, joinMessageOf, joinOutcomeOf } from "../wire/introduction.ts";
 import { isMalformed } from "../wire/malformed.ts";
+import { framesOf, sendFrames } from "./frame-stream.ts";
 import { PeerConnection, type PeerTls } from "./peer-connection.ts";
 import { PEER_FRAME_BYTES_MAX } from "./peer-service.ts";
+import { plainRequest } from "./plain-stream.ts";
+
+const EXCHANGE = plainRequest(PeerService.method.exchange);
+const RESPONSES = {
+  schema: ExchangeResponseSchema,
+  bytesMax: PEER_FRAME_BYTES_MAX,
+  isAnswer: true,
+};
 
 /**
  * @param tls for nodes whose ports speak TLS.
@@ -47,7 +62,7 @@ interface Reached {
 }
 
 function reach(address: string, tls: PeerTls | undefined): Reached {
-  const baseUrl = `${tls === undefined ? "http" : "https"}://${address}`;
+  const baseUrl = urlOf(address, tls);
   const connection = new PeerConnection(baseUrl, tls);
   const transport = createConnectTransport({
     baseUrl,
@@ -66,12 +81,23 @@ async function* exchange(
   requests: AsyncIterable<ExchangeRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<ExchangeResponse> {
-  const { connection, client } = reach(address, tls);
+  const connection = new PeerConnection(urlOf(address, tls), tls);
+  const cut = (): void => connection.destroy();
+  signal.addEventListener("abort", cut);
   try {
-    yield* client.exchange(requests, { signal });
+    signal.throwIfAborted();
+    const stream = connection.open(EXCHANGE);
+    const responses = framesOf(stream, RESPONSES);
+    void sendFrames(stream, ExchangeRequestSchema, requests);
+    yield* responses;
   } finally {
+    signal.removeEventListener("abort", cut);
     connection.destroy();
   }
+}
+
+function urlOf(address: string, tls: PeerTls | undefined): string {
+  return `${tls === undefined ? "http" : "https"}://${address}`;
 }
 
 async function ask<Answer>(

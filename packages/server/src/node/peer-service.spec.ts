@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { once } from "node:events";
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
-import { type ExchangeResponse, PeerService } from "@conclave/api/peer";
+import { type ExchangeResponse, PeerService, RefusalReason } from "@conclave/api/peer";
 import { createManualClock, createPrng } from "@conclave/base";
 import type { Member } from "@conclave/fsm";
 import { type GroupMessage, replicaIdOf } from "@conclave/raft";
@@ -8,13 +9,17 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { generate } from "selfsigned";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { helloOf } from "../peer/greeting.ts";
+import { refusingStream } from "../peer/inbound-stream.ts";
+import { emptyRequest } from "../peer/outbound-stream.ts";
 import { createPeerMesh, type PeerMesh } from "../peer/peer-mesh.ts";
 import { hexOf, type Introduction, type JoinRequest } from "../wire/introduction.ts";
+import { raftMessageMessageOf, type SingleMessage } from "../wire/raft-messages.ts";
 import { createConnections } from "./connections.ts";
 import { type FrontPort, type FrontPortOptions, openFrontPort } from "./front-port.ts";
 import type { PeerTls } from "./peer-connection.ts";
 import { createPeerDialer } from "./peer-dialer.ts";
-import { registerPeers } from "./peer-service.ts";
+import { exchangeDoor, registerPeers } from "./peer-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -33,6 +38,8 @@ interface Tls {
   readonly port: NonNullable<FrontPortOptions["tls"]>;
   readonly dialer: PeerTls;
 }
+
+const STARTING = { reason: "not-ready", detail: "it is starting" } as const;
 
 /** Nobody gives up. */
 const never = new AbortController().signal;
@@ -57,6 +64,8 @@ interface StartOptions {
   readonly tls?: Tls;
   readonly port?: number;
   readonly isStarting?: boolean;
+  /** Connect's own handler serves its streams, as it does those that do not come plainly. */
+  readonly isRouted?: boolean;
 }
 
 async function start(node: number, options: StartOptions = {}): Promise<Node> {
@@ -68,8 +77,13 @@ async function start(node: number, options: StartOptions = {}): Promise<Node> {
     return { accept: accept.bind(mesh), join: joinAs(node) };
   };
   const connections = createConnections();
+  const accept: PeerMesh["accept"] = (requests) => {
+    const parts = running_();
+    return parts === undefined ? refusingStream(STARTING) : parts.accept(requests);
+  };
   const rpc = createRpcHandler({
     ...{ connections, clock: systemClock },
+    doors: options.isRouted === true ? [] : [exchangeDoor(accept)],
     routes: (router) => registerPeers(router, { introduce, running: running_ }),
   });
   const opened = await openFrontPort({
@@ -144,8 +158,12 @@ const append = (bytes: number): GroupMessage => ({
   },
 });
 
-describe.each(["clear text", "TLS"])("two nodes over sockets, in %s", (kind) => {
-  const options = (): StartOptions => (kind === "TLS" ? { tls } : {});
+describe.each([
+  ["clear text", false],
+  ["TLS", false],
+  ["clear text, with Connect's handler at the other end,", true],
+])("two nodes over sockets, in %s", (kind, isRouted) => {
+  const options = (): StartOptions => ({ isRouted, ...(kind === "TLS" ? { tls } : {}) });
 
   test("exchange messages and calls both ways", async () => {
     const [one, two] = [await start(1, options()), await start(2, options())];
@@ -303,6 +321,46 @@ describe("a mesh that dials", () => {
 });
 
 describe("the peers' door", () => {
+  test.each(["clear text", "TLS"])("speaks Connect with any client, in %s", async (kind) => {
+    const one = await start(1, kind === "TLS" ? { tls } : {});
+    const two = { node: 2, incarnation: 0, address: "127.0.0.1:1" };
+    one.mesh.setMembers([one.member, two], 0);
+    const nodeOptions = kind === "TLS" ? tls.dialer : {};
+    const baseUrl = one.port.url;
+    const transport = createConnectTransport({ baseUrl, httpVersion: "2", nodeOptions });
+    const client = createClient(PeerService, transport);
+    const self = { ...two, clusterId: CLUSTER_ID, version: "1.0.0" };
+    const over = new AbortController();
+    const requests = [
+      emptyRequest(helloOf(self, 1, 0, "messages")),
+      {
+        ...emptyRequest(),
+        raft: [raftMessageMessageOf(3, vote(4).message as SingleMessage)],
+        ping: 7n,
+      },
+    ];
+
+    const heard: ExchangeResponse[] = [];
+    for await (const response of client.exchange(eachAndOn(requests, over.signal))) {
+      heard.push(response);
+      if (response.pong === 7n) over.abort();
+    }
+
+    expect(heard[0]?.welcome).toMatchObject({ node: 1, version: "1.0.0" });
+    expect(one.received).toEqual([vote(4)]);
+  });
+
+  test("refuses a Connect client with a last frame and ends the stream in order", async () => {
+    const one = await start(1);
+    const transport = createConnectTransport({ baseUrl: one.port.url, httpVersion: "2" });
+    const client = createClient(PeerService, transport);
+
+    const heard: ExchangeResponse[] = [];
+    for await (const response of client.exchange(each([emptyRequest()]))) heard.push(response);
+
+    expect(heard).toMatchObject([{ refusal: { reason: RefusalReason.MALFORMED } }]);
+  });
+
   test("reads no frame above 4 MiB, and goes on with the next stream", async () => {
     const [one, two] = [await start(1), await start(2)];
     const transport = createConnectTransport({ baseUrl: one.port.url, httpVersion: "2" });
@@ -330,6 +388,12 @@ describe("the peers' door", () => {
     await untilConnected(one, two);
   });
 });
+
+/** The items, and then nothing until the end. */
+async function* eachAndOn<Item>(items: readonly Item[], over: AbortSignal): AsyncGenerator<Item> {
+  yield* items;
+  await once(over, "abort");
+}
 
 async function* each<Item>(items: readonly Item[]): AsyncGenerator<Item> {
   yield* items;

@@ -6,7 +6,13 @@
  * introductions.
  */
 
-import { type ExchangeRequest, type ExchangeResponse, PeerService } from "@conclave/api/peer";
+import {
+  type ExchangeRequest,
+  ExchangeRequestSchema,
+  type ExchangeResponse,
+  ExchangeResponseSchema,
+  PeerService,
+} from "@conclave/api/peer";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { refusingStream } from "../peer/inbound-stream.ts";
 import type { PeerMesh } from "../peer/peer-mesh.ts";
@@ -20,6 +26,8 @@ import {
   PEER_PROTOCOL_VERSION,
 } from "../wire/introduction.ts";
 import { isMalformed } from "../wire/malformed.ts";
+import { framesOf, sendFrames } from "./frame-stream.ts";
+import { beginAnswer, endAnswer, type PlainDoor } from "./plain-stream.ts";
 
 export interface PeerServiceOptions {
   /** Who this node is now. */
@@ -36,6 +44,24 @@ interface RunningPeerParts {
 
 /** A message with one large entry is larger than the 1 MiB at which frames are closed. */
 export const PEER_FRAME_BYTES_MAX: number = 4 * 1024 * 1024;
+
+const REQUESTS = {
+  schema: ExchangeRequestSchema,
+  bytesMax: PEER_FRAME_BYTES_MAX,
+  isAnswer: false,
+};
+
+/** Takes the streams of nodes, which dial plainly; the router has those that come otherwise. */
+export function exchangeDoor(accept: PeerMesh["accept"]): PlainDoor {
+  return {
+    method: PeerService.method.exchange,
+    serve(stream) {
+      if (!beginAnswer(stream)) return;
+      const responses = accept(framesOf(stream, REQUESTS));
+      void sendFrames(stream, ExchangeResponseSchema, responses).then(() => endAnswer(stream));
+    },
+  };
+}
 
 export function registerPeers(router: ConnectRouter, options: PeerServiceOptions): void {
   router.service(

@@ -17,16 +17,16 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { isPlainAttach, type OpenAttach, serveAttach } from "./attach-door.ts";
 import type { Connections, PortRequest, PortResponse } from "./connections.ts";
+import { isPlain, type PlainDoor, pathTo } from "./plain-stream.ts";
 
 export interface RpcHandlerOptions {
   /** Registers the services. Those of `serviceLimits` are limited by it. */
   readonly routes: (router: ConnectRouter, registered: RegisteredServices) => void;
   readonly connections: Connections;
   readonly clock: Clock;
-  /** Serves Attach where it comes as our SDK asks for it; without this the router's does. */
-  readonly openAttach?: OpenAttach | undefined;
+  /** Methods of those services that the router serves only where they do not come plainly. */
+  readonly doors?: readonly PlainDoor[];
 }
 
 /** What the router holds; complete once all routes are registered. */
@@ -55,17 +55,19 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
     all: services,
     isRegistered: (typeName) => services().some((service) => service.typeName === typeName),
   });
+  const { connections, clock } = options;
+  const doors = new Map(options.doors?.map((door) => [pathTo(door.method), door]));
   const byPath = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   return (request, response) => {
     const handler = byPath.get(pathOf(request));
     if (handler === undefined) return false;
-    const { openAttach, connections, clock } = options;
     endRequestAfterAnswer(request, clock);
-    if (openAttach !== undefined && isPlainAttach(request)) {
-      serveAttach(request.stream, openAttach(connections.of(request)), FRAME_BYTES_MAX);
-    } else {
+    const door = doors.get(handler.requestPath);
+    if (door === undefined || !isPlain(request)) {
       void serve(handler, request, response, connections);
+    } else {
+      door.serve(request.stream, connections.of(request));
     }
     return true;
   };

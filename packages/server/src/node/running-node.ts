@@ -11,6 +11,7 @@ import type { OpenDirectory } from "../member/data-directory.ts";
 import { failure } from "../member/member-failure.ts";
 import { createMember, type RunningMember } from "../member/running-member.ts";
 import { AttachStream } from "../rpc/attach-stream.ts";
+import { attachDoor } from "./attach-door.ts";
 import { type Connections, createConnections, type PortHandler } from "./connections.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
@@ -19,7 +20,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import type { NodeFailure, NodeOptions } from "./node-options.ts";
 import { addressOf, peerTlsOf } from "./peer-address.ts";
 import { createPeerDialer } from "./peer-dialer.ts";
-import { registerPeers } from "./peer-service.ts";
+import { exchangeDoor, registerPeers } from "./peer-service.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { registerReflection } from "./reflection-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
@@ -135,7 +136,12 @@ export class RunningNode {
     const rpc = createRpcHandler({
       connections,
       clock: systemClock,
-      openAttach: serving && ((connection) => new AttachStream(serving.replicas, connection)),
+      doors: [
+        exchangeDoor(member.accept),
+        ...(serving === undefined
+          ? []
+          : [attachDoor((connection) => new AttachStream(serving.replicas, connection))]),
+      ],
       routes: (router, registered) => {
         member.register(router);
         registerPeers(router, {
