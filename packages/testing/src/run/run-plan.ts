@@ -6,7 +6,7 @@
 
 import { performFaults } from "../fault/perform.ts";
 import { judgeHistory } from "../history/linearizability.ts";
-import type { Rule } from "../invariants/rule.ts";
+import { RULES } from "../invariants/rules.ts";
 import { CALM_PATH } from "../world/network.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { Crew } from "./crew.ts";
@@ -48,16 +48,6 @@ function worldOf(plan: Plan, { drain }: Machine): World {
 function pathOf({ delayMs }: Plan): typeof CALM_PATH {
   return { ...CALM_PATH, minMs: delayMs.min, maxMs: delayMs.max };
 }
-
-const RULES: readonly Rule[] = [
-  {
-    id: "?",
-    begin: () => ({
-      observe: (o) =>
-        o.kind === "broken" ? { rule: "?", message: `${o.where}: ${o.message}` } : undefined,
-    }),
-  },
-];
 
 class Run {
   readonly #plan: Plan;
