@@ -26,7 +26,7 @@ export interface ClientLinkOptions {
 }
 
 /** As in the SDK's own link for Node. */
-const PINGS: PingTimes = { intervalMs: 3_000, timeoutMs: 2_000 };
+const PINGS: PingTimes = { intervalMs: 3_000, timeoutMs: 7_000 };
 
 export function createSimLink(options: ClientLinkOptions): Link {
   const open = new Set<SimAttachment>();

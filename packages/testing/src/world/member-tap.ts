@@ -8,6 +8,7 @@
  */
 
 import type { Change } from "@conclave/fsm";
+import type { Group } from "@conclave/raft";
 import type { LogListener, OpenLog, ReplicatedLog } from "@conclave/server";
 import type { MemberObserver, OpenDirectory } from "@conclave/server/member";
 import type { Observation, ServerLife } from "./observation.ts";
@@ -19,10 +20,14 @@ export interface MemberTapOptions {
   readonly directory: OpenDirectory;
   readonly observe: (observation: Observation) => void;
   readonly partitionOf: (change: Change) => number;
-  readonly statusOf: (
-    partition: number,
-  ) => { readonly commitIndex: number; readonly lastIndex: number } | undefined;
 }
+
+/** Behind the partition's view of it is a group of Raft. */
+interface Opened {
+  log: (ReplicatedLog & Partial<Pick<Group, "status">>) | undefined;
+}
+
+const NO_LOG = { commitIndex: 0, lastIndex: 0 };
 
 export class MemberTap {
   readonly directory: OpenDirectory;
@@ -62,7 +67,9 @@ export class MemberTap {
   logs(open: OpenLog): OpenLog {
     return (partition, listener) => {
       if (partition === 1) this.#begins();
-      return this.#proposals(partition, open(partition, this.#listener(partition, listener)));
+      const opened: Opened = { log: undefined };
+      opened.log = open(partition, this.#listener(partition, listener, opened));
+      return this.#proposals(partition, opened.log);
     };
   }
 
@@ -72,9 +79,9 @@ export class MemberTap {
     this.#options.observe({ kind: "server-ended", server: this.life, how, detail });
   }
 
-  #listener(group: number, listener: LogListener): LogListener {
+  #listener(group: number, listener: LogListener, opened: Opened): LogListener {
     const { life: server } = this;
-    const { observe, statusOf } = this.#options;
+    const { observe } = this.#options;
     return {
       committed(entries) {
         observe({ kind: "committed", server, group, entries });
@@ -86,7 +93,7 @@ export class MemberTap {
         listener.restored(snapshot);
       },
       roleChanged(role) {
-        const { commitIndex, lastIndex } = statusOf(group) ?? { commitIndex: 0, lastIndex: 0 };
+        const { commitIndex, lastIndex } = opened.log?.status?.() ?? NO_LOG;
         observe({ kind: "role", server, group, role, commitIndex, lastIndex });
         listener.roleChanged(role);
       },

@@ -36,6 +36,11 @@ export interface ServerProcess {
   kill(): void;
   /** The machine loses power; `fate` says what becomes of what was not synced. */
   powerCut(fate: CrashFate): void;
+  /**
+   * The machine loses power in the middle of its work: at the given one of the next operations that
+   * change the log's disk, counted from 0, after so many bytes of it if it is a write.
+   */
+  powerCutAt(operation: number, keptBytes: number, fate: CrashFate): void;
   /** As SIGSTOP and SIGCONT. */
   pause(): void;
   resume(order: ResumeOrder): void;

@@ -127,7 +127,7 @@ export class SimServer implements ServerProcess {
     assert(this.state === "down", "a server is started when it is down");
     this.state = "starting";
     this.#starts++;
-    const { time, network, driftPpm: _, thrown, note } = this.#options;
+    const { time, network, thrown, note } = this.#options;
     if (!this.#host.isUp) network.machineUp(this.#host);
     const process = new SimProcess({ name: this.host, time, thrown, driftPpm: this.#driftPpm });
     process.clock.jumpWall(this.#wallJumpMs);
@@ -137,18 +137,13 @@ export class SimServer implements ServerProcess {
     process.take(() => void this.#run(process, options));
   }
 
-  async stop(): Promise<void> {
-    const { network } = this.#options;
-    const [process, member, door] = [this.#process, this.#member, this.#door];
-    if (process === undefined || this.state === "stopping") return;
-    this.state = "stopping";
-    await member?.handOver();
-    network.listen(this.#host, undefined);
-    // As the front port does, before the streams are told: their ends are ours.
-    door?.close();
-    await member?.drain();
-    await member?.stop();
-    this.#ended(process, "stopped", "");
+  stop(): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return Promise.resolve();
+    // A paused process gets its signal when it goes on.
+    return new Promise((resolve) => {
+      process.take(() => void this.#stop(process).then(resolve));
+    });
   }
 
   kill(): void {
@@ -164,6 +159,14 @@ export class SimServer implements ServerProcess {
       return;
     }
     this.#ended(process, "power-cut", "", fate);
+  }
+
+  powerCutAt(operation: number, keptBytes: number, fate: CrashFate): void {
+    const [process, disk] = [this.#process, this.disk];
+    disk.cutAt(disk.operations + operation, keptBytes);
+    void disk.cut.then(() => {
+      if (this.#process === process) this.powerCut(fate);
+    });
   }
 
   pause(): void {
@@ -209,11 +212,25 @@ export class SimServer implements ServerProcess {
     this.#ask(() => removeMember?.(message(input, { node }), context()));
   }
 
+  async #stop(process: SimProcess): Promise<void> {
+    const [member, door] = [this.#member, this.#door];
+    if (this.state === "stopping") return;
+    this.state = "stopping";
+    await member?.handOver();
+    this.#options.network.listen(this.#host, undefined);
+    // As the front port does, before the streams are told: their ends are ours.
+    door?.close();
+    await member?.drain();
+    await member?.stop();
+    this.#ended(process, "stopped", "");
+  }
+
   async #run(process: SimProcess, { join = [] }: StartOptions): Promise<void> {
     const { node, members, partitionCount, network, isEncoded, observe, prng, hostAt } =
       this.#options;
     const { host, clock } = { host: this.#host, clock: process.clock };
     const directory = await openDirectory(this.#directory);
+    if (this.#process !== process) return;
     if (directory.kind === "fault") {
       this.#ended(process, "failed", `${directory.reason} ${directory.detail}`);
       return;
@@ -222,7 +239,6 @@ export class SimServer implements ServerProcess {
       ...{ node, directory, observe },
       nextLife: () => ++this.#lives,
       partitionOf: ({ key }) => this.replicas?.homeOf(key).number ?? 0,
-      statusOf: (partition) => this.#member?.serving?.logs[partition - 1]?.status(),
     });
     this.#tap = tap;
     const door = new ClientDoor(clock, isEncoded);

@@ -171,6 +171,24 @@ test("power fails on all machines at once, and what was acknowledged is there ag
   expect(brokenIn(world)).toEqual([]);
 });
 
+test("power fails in the middle of a write, and the node comes back with what was synced", async () => {
+  const world = started({ syncMs: 1 });
+  stand(world, "ada", 5_000);
+  await world.run(2_000);
+  const server = world.server(leaderOf(world));
+  const acknowledged = appliedAt(world, server.node);
+
+  server.powerCutAt(3, 100, { kind: "random", prng: world.prng });
+  stand(world, "bob", 5_000);
+  await world.run(2_000);
+  expect(server.state).toBe("down");
+  server.start();
+  await world.run(2_000);
+
+  expect(appliedAt(world, server.node)).toBeGreaterThan(acknowledged);
+  expect(brokenIn(world)).toEqual([]);
+});
+
 test("a node whose directory was emptied comes back as another incarnation", async () => {
   const world = started();
   stand(world, "ada", 3_000);
@@ -215,6 +233,21 @@ test("different seeds are different runs", async () => {
   for (const world of [first, second]) await world.run(1_000);
 
   expect(first.trace.join("\n")).not.toBe(second.trace.join("\n"));
+});
+
+test("a paused node that is told to stop does so when it goes on", async () => {
+  const world = started();
+  await world.run(1_000);
+  const server = world.server(1);
+
+  server.pause();
+  void server.stop();
+  await world.run(1_000);
+  expect(server.state).toBe("running");
+  server.resume("timers-first");
+  await world.run(2_000);
+
+  expect(server.state).toBe("down");
 });
 
 test("what nobody caught is seen, with where it was thrown", async () => {
