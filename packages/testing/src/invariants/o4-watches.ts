@@ -51,9 +51,18 @@ function judge(story: Story, seen: Watched, before: Position | undefined): strin
   if (!isSame(past, seen)) return `${told}, and it was ${pastText(past)}`;
   if (before === undefined || before.isAfterGap) return undefined;
   if (seen.revision <= before.revision) return `${told} after revision ${before.revision}`;
-  const missed = pasts[at - 1];
-  if (missed === undefined || missed.revision <= before.revision) return undefined;
-  return `${told} after revision ${before.revision}, without ${pastText(missed)}`;
+  const missed = pasts.slice(placeOf(pasts, before.revision + 1n), at);
+  const hidden = [...missed, past].every((one, i, run) => isMinor(pasts[at - run.length + i], one));
+  if (missed.length === 0 || hidden) return undefined;
+  return `${told} after revision ${before.revision}, without ${missed.map(pastText)}`;
+}
+
+/**
+ * Whether only the line of those who wait changed. Such changes may take each other's place while their
+ * reader is slow; one of the office never does.
+ */
+function isMinor(before: Past | undefined, after: Past): boolean {
+  return before?.term === after.term && before.candidates[0] === after.candidates[0];
 }
 
 /** All that can be said where nothing is known of what happened. */

@@ -99,7 +99,7 @@ export class Crew {
     });
     return this.#held.flatMap(({ process, election, candidate, leadership }) => {
       const { remainingMs, fence } = leadership;
-      if (remainingMs <= 0) return [];
+      if (process.isPaused || remainingMs <= 0) return [];
       return [{ client: process.name, election, candidate, term: fence.term, remainingMs }];
     });
   }

@@ -14,6 +14,8 @@ export interface ClientProcess {
   /** Of its machine too. */
   readonly name: string;
   readonly isAlive: boolean;
+  /** It stands still, or its machine sleeps: nobody can ask it anything. */
+  readonly isPaused: boolean;
   /** Of the process: what is written to run in it waits by this clock, and dies with it. */
   readonly clock: Clock;
   /** A chance of its own, for what runs in it. */

@@ -46,6 +46,10 @@ export class SimClient implements ClientProcess {
     return this.#process.state !== "ended";
   }
 
+  get isPaused(): boolean {
+    return this.#process.state === "paused";
+  }
+
   get clock(): Clock {
     return this.#process.clock;
   }
