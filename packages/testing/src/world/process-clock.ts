@@ -51,7 +51,8 @@ export class ProcessClock implements Clock {
 
   /** Monotonic time with that in which the machine slept. */
   uptimeMs(): number {
-    return (this.#localUs() + this.#sleptUs) / 1000;
+    const asleepUs = this.#isSuspended ? this.#time.nowUs - this.#sinceUs : 0;
+    return (this.#localUs() + this.#sleptUs + asleepUs) / 1000;
   }
 
   setTimer(delayMs: number, fire: () => void): CancelTimer {
