@@ -2,6 +2,7 @@
 /** Histories on disk, one JSON object a line (docs/testing.md), written round by round. */
 
 import { appendFileSync, writeFileSync } from "node:fs";
+import { historyToLines } from "../history/json-lines.ts";
 import type { History } from "../history/operation.ts";
 
 export class HistoryFile {
@@ -14,11 +15,6 @@ export class HistoryFile {
   }
 
   append(history: History): void {
-    const replacer = (_: string, value: unknown): unknown =>
-      typeof value === "bigint" ? String(value) : value;
-    const lines = [...history.operations, ...history.mayLeave].map((one) =>
-      JSON.stringify(one, replacer),
-    );
-    if (lines.length > 0) appendFileSync(this.#path, `${lines.join("\n")}\n`);
+    appendFileSync(this.#path, historyToLines(history));
   }
 }
