@@ -109,6 +109,12 @@ function stepsIn(folder, env) {
       run: tool(process.execPath, "tools/smoke/smoke.mjs", packed),
     },
     {
+      name: "sim",
+      after: ["build"],
+      alone: true,
+      run: tool(process.execPath, "packages/testing/dist/main-sim.js", "check"),
+    },
+    {
       name: "tests",
       after: ["build"],
       alone: true,
