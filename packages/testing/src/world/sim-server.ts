@@ -50,6 +50,8 @@ export interface SimServerOptions {
   readonly hostAt: (address: string) => string;
   readonly observe: (observation: Observation) => void;
   readonly note: (text: string) => void;
+  /** `view` is another one from now on. */
+  readonly viewChanged: () => void;
   readonly thrown: (where: string, error: unknown) => void;
 }
 
@@ -280,7 +282,7 @@ export class SimServer implements ServerProcess {
     if (serving === undefined || door === undefined || tap === undefined) return;
     if (this.state === "starting") this.state = "running";
     door.serve((router) => serving.register(router));
-    this.#view = { life: tap.life, groups: serving.logs, replicas: serving.replicas };
+    this.#show({ life: tap.life, groups: serving.logs, replicas: serving.replicas });
   }
 
   /** As the daemon, which says why and exits. */
@@ -303,8 +305,13 @@ export class SimServer implements ServerProcess {
     this.#process = undefined;
     this.#member = undefined;
     this.#door = undefined;
-    this.#view = undefined;
+    this.#show(undefined);
     this.state = "down";
+  }
+
+  #show(view: RunningServer | undefined): void {
+    this.#view = view;
+    this.#options.viewChanged();
   }
 
   #services(): ReturnType<typeof clusterServiceOf> {

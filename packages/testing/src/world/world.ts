@@ -98,6 +98,8 @@ class SimWorld implements World {
   readonly #observers: ((observation: Observation, nowMs: number) => void)[] = [];
   readonly #steppers: ((view: WorldView) => void)[] = [];
   #startedClients = 0;
+  /** Of the servers that run, kept since rules ask for it after every step. */
+  #running: readonly RunningServer[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -113,7 +115,7 @@ class SimWorld implements World {
     this.#hostsByAddress = new Map(numbers.map((node) => [addressOf(node), hostOf(node)]));
     this.servers = numbers.map((node) => this.#createServer(node, numbers));
     const now = (): number => this.timeMs;
-    const running = (): readonly RunningServer[] => this.#running();
+    const running = (): readonly RunningServer[] => this.#running;
     const waiting = (): WorldView["waiting"] => this.waiting();
     const beliefs = (): WorldView["beliefs"] => this.beliefs();
     this.#view = {
@@ -229,16 +231,15 @@ class SimWorld implements World {
       hostAt: (address) => this.#hostAt(address),
       observe: (observation) => this.observe(observation),
       note: (text) => this.#note(text),
+      viewChanged: () => {
+        this.#running = this.servers.flatMap(({ view }) => view ?? []);
+      },
       thrown: (where, error) => this.broken(where, error),
     });
   }
 
   #hostAt(address: string): string {
     return this.#hostsByAddress.get(address) ?? address;
-  }
-
-  #running(): readonly RunningServer[] {
-    return this.servers.flatMap(({ view }) => view ?? []);
   }
 
   #note(text: string): void {
