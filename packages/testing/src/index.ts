@@ -9,6 +9,7 @@ export {
   type MemoryElectionsOptions,
 } from "@conclave/client/memory";
 export type { Treatment } from "./cluster/cluster-network.ts";
+export { untilReplicasAgree } from "./cluster/replicas.ts";
 export {
   type Party,
   type TestClientOptions,

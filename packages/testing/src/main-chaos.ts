@@ -8,13 +8,14 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createPrng, type Prng } from "@conclave/base";
 import { TestCluster } from "./cluster/test-cluster.ts";
+import { historyToLines } from "./history/json-lines.ts";
 import { type RoundOutcome, type RoundPlan, runRound } from "./main-chaos/chaos-round.ts";
-import { HistoryFile } from "./main-chaos/history-file.ts";
 import { pick } from "./pick.ts";
 
 const USAGE = "usage: npm run chaos -- [--minutes M] [--seed N] [--history FILE] [--verbose]";
@@ -34,7 +35,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { seed, minutes, historyPath, isVerbose } = options;
   say(`seed ${seed}, ${minutes} minutes, history in ${historyPath}`);
   const prng = createPrng(seed);
-  const file = new HistoryFile(historyPath);
+  writeFileSync(historyPath, "");
   const endMs = performance.now() + minutes * 60_000;
   await using cluster = await TestCluster.start({ nodes: 3, processes: true, seed });
   for (let number = 1; performance.now() < endMs; number++) {
@@ -43,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const plan = drawRound(number, chance, Math.min(ROUND_MS, Math.max(1_000, leftMs)));
     const note = isVerbose ? (line: string) => say(`round ${number}: ${line}`) : () => {};
     const outcome = await runRound(cluster, plan, chance, note);
-    file.append(outcome.history);
+    appendFileSync(historyPath, historyToLines(outcome.history));
     say(`round ${number}: ${summaryOf(outcome)}`);
     if (outcome.violations.length === 0) continue;
     for (const { rule, message } of outcome.violations) say(`BROKEN ${rule}: ${message}`);

@@ -13,7 +13,6 @@ interface PartitionStatus {
   readonly outgoing: readonly number[];
   readonly learners: readonly number[];
   readonly hasOldConfiguration: boolean;
-  readonly stateHash: bigint;
 }
 
 interface MemberStatus {
@@ -28,37 +27,18 @@ export interface NodeStatus {
 }
 
 /** Undefined when the node does not answer within seconds. */
-export async function statusOf(url: string, includeHash = false): Promise<NodeStatus | undefined> {
+export async function statusOf(url: string): Promise<NodeStatus | undefined> {
   try {
     const response = await fetch(`${url}/conclave.cluster.v1.ClusterService/Status`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ includeHash }),
+      body: "{}",
       signal: AbortSignal.timeout(5_000),
     });
     return response.ok ? nodeStatus((await response.json()) as Json) : undefined;
   } catch {
     return undefined;
   }
-}
-
-/**
- * Resolves when all nodes have applied the same entries of every partition, and their states are equal.
- *
- * @throws when two nodes have applied the same entries and their states differ: they never agree again.
- */
-export async function untilReplicasAgree(urls: readonly string[]): Promise<void> {
-  let last: readonly (NodeStatus | undefined)[] = [];
-  await eventually(
-    "the replicas agree",
-    async () => {
-      last = await Promise.all(urls.map((url) => statusOf(url, true)));
-      const known = last.filter((status) => status !== undefined);
-      refuseDivergence(known);
-      return known.length === urls.length && known.every((status) => isLevel(status, known[0]));
-    },
-    () => last.map(summaryOf).join("\n"),
-  );
 }
 
 /** Resolves when by the word of all nodes exactly these vote in every partition, and no change is under way. */
@@ -94,33 +74,6 @@ export async function busiestNode(url: string): Promise<number> {
   return busiest[0];
 }
 
-function refuseDivergence(statuses: readonly NodeStatus[]): void {
-  const hashes = new Map<string, { readonly node: number; readonly hash: bigint }>();
-  for (const { node, partitions } of statuses) {
-    for (const { partition, appliedIndex, stateHash } of partitions) {
-      const key = `partition ${partition} at index ${appliedIndex}`;
-      const other = hashes.get(key);
-      if (other !== undefined && other.hash !== stateHash) {
-        throw new Error(`nodes ${other.node} and ${node} differ in ${key}`);
-      }
-      hashes.set(key, { node, hash: stateHash });
-    }
-  }
-}
-
-function isLevel({ partitions }: NodeStatus, other: NodeStatus | undefined): boolean {
-  return (
-    partitions.length === other?.partitions.length &&
-    partitions.every(({ appliedIndex }, i) => appliedIndex === other.partitions[i]?.appliedIndex)
-  );
-}
-
-function summaryOf(status: NodeStatus | undefined): string {
-  if (status === undefined) return "no answer";
-  const indexes = status.partitions.map(({ appliedIndex }) => `${appliedIndex}`);
-  return `node ${status.node} has applied ${indexes.join(" ")}`;
-}
-
 /** The JSON form of protobuf leaves out what is 0 or empty, and writes 64 bits as text. */
 type Json = { readonly [field: string]: unknown };
 
@@ -140,7 +93,6 @@ function nodeStatus(json: Json): NodeStatus {
       outgoing: numbersIn(partition, "outgoing"),
       learners: numbersIn(partition, "learners"),
       hasOldConfiguration: partition["hasOldConfiguration"] === true,
-      stateHash: BigInt(String(partition["stateHash"] ?? 0)),
     })),
   };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What every end-to-end spec of a cluster ends with, whatever it did to the servers. */
 
+import { untilReplicasAgree } from "@conclave/testing";
 import { expect } from "vitest";
-import { untilReplicasAgree } from "./cluster-status.ts";
 import { brokenPromises, type History } from "./history.ts";
 import type { Workload } from "./workload.ts";
 

@@ -20,6 +20,7 @@ import { eventually } from "./eventually.ts";
 import { isReady, leaderOf } from "./leaders.ts";
 import { createLocalNode } from "./local-node.ts";
 import { createProcessNode } from "./process-node.ts";
+import { untilReplicasAgree } from "./replicas.ts";
 
 export interface TestClusterOptions {
   /** How many servers. Default 3. */
@@ -144,6 +145,13 @@ export class TestCluster implements AsyncDisposable {
     await this.#startNode(node, member);
   }
 
+  /** Empties the disk of a node that is down. */
+  async wipe(node: number): Promise<void> {
+    const { start, port } = this.#member(node);
+    if (port !== undefined) throw new Error(`node ${node} runs: kill or stop it first`);
+    await rm(start.dataDirectory, { recursive: true, force: true });
+  }
+
   /** Stops the node's time, as SIGSTOP does. @throws without `processes` */
   pause(node: number): void {
     const member = this.#member(node);
@@ -208,6 +216,15 @@ export class TestCluster implements AsyncDisposable {
         ),
       ),
     );
+  }
+
+  /**
+   * Resolves when all nodes that run have applied the same entries of every partition to equal states.
+   *
+   * @throws when two of them have applied the same entries and differ
+   */
+  agreed(): Promise<void> {
+    return untilReplicasAgree(this.#urls(this.running));
   }
 
   /** Closes the clients, ends the nodes and removes their data. */

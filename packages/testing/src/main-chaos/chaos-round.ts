@@ -11,12 +11,12 @@ import type { TestCluster } from "../cluster/test-cluster.ts";
 import { judgeHistory } from "../history/linearizability.ts";
 import type { History, Operation } from "../history/operation.ts";
 import type { RuleCheck } from "../invariants/rule.ts";
+import { CLIENT_RULES } from "../invariants/rules.ts";
 import { viewed } from "../workload/operator.ts";
 import { createRecorder } from "../workload/recorder.ts";
 import type { Observation, Violation } from "../world/observation.ts";
 import { ChaosCrew, type CrewPlan, nowNs } from "./chaos-crew.ts";
 import { disturb } from "./chaos-faults.ts";
-import { CHAOS_RULES } from "./chaos-rules.ts";
 
 export interface RoundPlan extends CrewPlan {
   /** How long faults come; what follows is bounded by the TTL. */
@@ -36,14 +36,16 @@ export interface RoundOutcome {
 const RECOVERY_MS = 12_000;
 const LOOK_EVERY_MS = 20;
 
+/** @param strike what goes wrong; default: whatever the seed draws. */
 export async function runRound(
   cluster: TestCluster,
   plan: RoundPlan,
   prng: Prng,
   note: (line: string) => void,
+  strike: typeof disturb = disturb,
 ): Promise<RoundOutcome> {
   const round = new Round(cluster, plan, prng, note);
-  return round.run();
+  return round.run(strike);
 }
 
 class Round {
@@ -52,7 +54,7 @@ class Round {
   readonly #prng: Prng;
   readonly #note: (line: string) => void;
   readonly #crew: ChaosCrew;
-  readonly #checks: readonly RuleCheck[] = CHAOS_RULES.map((rule) => rule.begin());
+  readonly #checks: readonly RuleCheck[] = CLIENT_RULES.map((rule) => rule.begin());
   readonly #operations: Operation[] = [];
   readonly #violations: Violation[] = [];
   readonly #counts: Record<string, number> = {};
@@ -65,13 +67,16 @@ class Round {
     this.#crew = new ChaosCrew(cluster, plan, prng.child("crew"), (seen) => this.#observe(seen));
   }
 
-  async run(): Promise<RoundOutcome> {
+  async run(strike: typeof disturb): Promise<RoundOutcome> {
     await this.#crew.start();
-    await this.#disturb();
+    await this.#disturb(strike);
     this.#crew.calm();
     await this.#recover();
     const open = await this.#crew.stop();
     await this.#readAll();
+    await this.#cluster.agreed().catch((error: unknown) => {
+      this.#say({ rule: "O7", message: error instanceof Error ? error.message : String(error) });
+    });
     this.#violations.push(...this.#cluster.failures.map((message) => ({ rule: "?", message })));
     const operations = [...this.#operations, ...open];
     const history = { operations, mayLeave: this.#crew.mayLeave };
@@ -79,7 +84,7 @@ class Round {
     return { violations: this.#violations, history, counts: this.#counts, isOrderKnown };
   }
 
-  async #disturb(): Promise<void> {
+  async #disturb(strike: typeof disturb): Promise<void> {
     const over = new AbortController();
     const disturbed = {
       ...{ cluster: this.#cluster, clients: this.#crew.clients, prng: this.#prng.child("faults") },
@@ -88,7 +93,7 @@ class Round {
         this.#observe({ kind: "fault", fault });
       },
     };
-    const disturbing = disturb(disturbed, over.signal);
+    const disturbing = strike(disturbed, over.signal);
     await delay(this.#plan.faultsMs);
     over.abort();
     await disturbing;
