@@ -13,6 +13,7 @@ import { indicesInOrder } from "./r06-indices-in-order.ts";
 import { logsAgree } from "./r11-logs-agree.ts";
 import { durableStays } from "./r12-durable-stays.ts";
 import { appliedIsDurable } from "./r13-applied-is-durable.ts";
+import { majorities } from "./r15-majorities.ts";
 import { snapshotsFit } from "./r17-snapshots-fit.ts";
 import type { Rule } from "./rule.ts";
 import { oneProcess } from "./s10-one-process.ts";
@@ -148,6 +149,32 @@ test("R13, S2: the next process of a directory finds what the one before applied
   holds(appliedIsDurable, applied, ended(life(1)), next(0, 77));
   breaks(appliedIsDurable, "R13", applied, ended(life(1)), next(2));
   breaks(appliedIsDurable, "S2", applied, acknowledged(life(1), 3), ended(life(1)), next(2));
+});
+
+test("R15: a leader commits by a majority of the voters that there are, old and new", () => {
+  const [one, two, three, four] = [1, 2, 3, 4].map((node) => replicaIdOf(node, 0));
+  const leader = (
+    commitIndex: number,
+    holds2: number,
+    outgoing: readonly number[] = [],
+  ): Parameters<typeof running>[0] => ({
+    life: life(1),
+    status: {
+      ...{ role: LEADER, commitIndex, lastIndex: 9 },
+      configuration: { voters: [one!, two!, three!], outgoing, learners: [four!] },
+      peers: [two, three, four].map((replica) => ({
+        ...{ replica: replica!, isActive: true, state: "replicate" as const },
+        isLearner: replica === four,
+        matchIndex: replica === four ? 9 : replica === two ? holds2 : 0,
+      })),
+    },
+  });
+  holds(majorities, running(leader(4, 0)), running(leader(6, 6)));
+  holds(majorities, running(leader(4, 0)));
+  holds(majorities, running(leader(4, 0)), running(leader(6, 5, [one!])));
+  breaks(majorities, "R15", running(leader(4, 4)), running(leader(6, 5)));
+  const joint = [two!, three!];
+  breaks(majorities, "R15", running(leader(4, 4, joint)), running(leader(6, 6, joint)));
 });
 
 test("R17: a snapshot is of a log that was committed", () => {

@@ -26,6 +26,7 @@ import { indicesInOrder } from "./r06-indices-in-order.ts";
 import { logsAgree } from "./r11-logs-agree.ts";
 import { durableStays } from "./r12-durable-stays.ts";
 import { appliedIsDurable } from "./r13-applied-is-durable.ts";
+import { majorities } from "./r15-majorities.ts";
 import { snapshotsFit } from "./r17-snapshots-fit.ts";
 import type { Rule } from "./rule.ts";
 import { oneProcess } from "./s10-one-process.ts";
@@ -43,6 +44,7 @@ const TIMELESS: readonly Rule[] = [
   logsAgree,
   durableStays,
   appliedIsDurable,
+  majorities,
   snapshotsFit,
   oneProcess,
   validPartitions,
