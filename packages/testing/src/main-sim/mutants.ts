@@ -75,7 +75,7 @@ async function fateOf(name: string, seeds: number, atOnce: number): Promise<Fate
     return { kind: "caught", rule, seeds: failure.index + 1 };
   } finally {
     pool?.close();
-    await copy.remove();
+    copy.remove();
   }
 }
 

@@ -5,7 +5,8 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { cp, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { cp, mkdtemp, readdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WORKSPACE } from "./place.ts";
@@ -16,11 +17,17 @@ export interface ScratchCopy {
   /** What went wrong, if anything did. */
   apply(patch: string): string | undefined;
   build(): string | undefined;
-  remove(): Promise<void>;
+  remove(): void;
 }
 
 export async function createScratchCopy(): Promise<ScratchCopy> {
   const root = await mkdtemp(join(tmpdir(), "conclave-mutant-"));
+  const remove = (): void => {
+    process.off("exit", remove);
+    rmSync(root, { recursive: true, force: true });
+  };
+  // Somebody may have enough of it in the midst.
+  process.once("exit", remove);
   for (const file of ["package.json", "tsconfig.base.json"]) {
     await cp(join(WORKSPACE, file), join(root, file));
   }
@@ -38,7 +45,7 @@ export async function createScratchCopy(): Promise<ScratchCopy> {
     worker: join(root, "packages", "testing", "dist", "main-sim-worker.js"),
     apply: (patch) => applyIn(root, ["apply", patch]),
     build: () => problemOf(process.execPath, [tsc, "-b", join(root, "packages", "testing")], root),
-    remove: () => rm(root, { recursive: true, force: true }),
+    remove,
   };
 }
 
