@@ -55,7 +55,7 @@ export function framesOf<Schema extends DescMessage>(
   });
   stream.on("end", () => {
     const isWhole = !isAnswer && !envelopes.isAmidst;
-    inbox.end(isWhole ? undefined : new Error("the stream ended without its last frame"));
+    inbox.end(isWhole ? undefined : new Error("the stream broke off"));
   });
   stream.on("error", (error) => inbox.end(error));
   stream.on("close", () => inbox.end(new Error(`the stream was reset (${stream.rstCode})`)));
