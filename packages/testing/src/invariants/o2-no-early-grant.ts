@@ -44,10 +44,10 @@ export const noEarlyGrant: StoryRule = {
         const over = expired;
         expired = [];
         for (const { election, term } of over) {
-          const belief = view.beliefs.find((one) => one.election === election && one.term <= term);
+          const belief = view.beliefs.find((one) => one.election === election && one.term === term);
           if (belief === undefined) continue;
           const { client, remainingMs } = belief;
-          const left = `${client} believes in term ${belief.term} for ${remainingMs} ms more`;
+          const left = `${client} believes in it for ${remainingMs} ms more`;
           return broken("O2", `${election}: term ${term} has expired, and ${left}`);
         }
         return undefined;

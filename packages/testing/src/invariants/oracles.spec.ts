@@ -68,6 +68,8 @@ test("O2: a session does not expire while its office is believed in", () => {
   expect(ruleOf(noEarlyGrant, ...BOTH, over, still)).toBe("O2");
   const next = view({ beliefs: [believes("q", 2n)] });
   expect(ruleOf(noEarlyGrant, ...BOTH, over, next)).toBeUndefined();
+  const moved = [...BOTH, entry(4, anoints("b")), entry(5, expires(2n))];
+  expect(ruleOf(noEarlyGrant, ...moved, still)).toBeUndefined();
 });
 
 test("O3: no write that was taken forgets another one, or is of a term that was shut out", () => {
