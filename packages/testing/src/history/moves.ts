@@ -2,25 +2,9 @@
 /** What may happen next in a state, the likeliest first: whatever leads towards the next answer. */
 
 import { enter, leaveUnasked, type ModelState } from "./election-model.ts";
-import type { OpenCommand, Step } from "./plan.ts";
-import type { Progress } from "./progress.ts";
+import type { Step } from "./plan.ts";
+import type { Move, Progress } from "./progress.ts";
 import { effectOf } from "./step-effect.ts";
-
-/** `state`: the one that it leads to. */
-export type Move =
-  | {
-      readonly kind: "step";
-      readonly step: Step;
-      readonly state: ModelState;
-      readonly atNs: bigint;
-    }
-  | {
-      readonly kind: "open";
-      readonly command: OpenCommand;
-      readonly state: ModelState;
-      readonly atNs: bigint;
-    }
-  | { readonly kind: "unasked"; readonly state: ModelState; readonly atNs: bigint };
 
 export function movesFrom(progress: Progress, state: ModelState): readonly Move[] {
   const moves = [...steps(progress, state), ...opens(progress, state), ...unasked(progress, state)];

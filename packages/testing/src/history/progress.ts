@@ -5,9 +5,24 @@
  */
 
 import type { ModelState } from "./election-model.ts";
-import type { Move } from "./moves.ts";
 import { type OpenCommand, type Plan, revisionOf, type Step, termOf } from "./plan.ts";
 import { effectOf } from "./step-effect.ts";
+
+/** `state`: the one that it leads to. */
+export type Move =
+  | {
+      readonly kind: "step";
+      readonly step: Step;
+      readonly state: ModelState;
+      readonly atNs: bigint;
+    }
+  | {
+      readonly kind: "open";
+      readonly command: OpenCommand;
+      readonly state: ModelState;
+      readonly atNs: bigint;
+    }
+  | { readonly kind: "unasked"; readonly state: ModelState; readonly atNs: bigint };
 
 /** What an undone step waits for, lowest first; those before `next` are done. */
 interface Bounds {

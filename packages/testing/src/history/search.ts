@@ -7,9 +7,9 @@
  */
 
 import { type ModelState, NOTHING } from "./election-model.ts";
-import { type Move, movesFrom } from "./moves.ts";
+import { movesFrom } from "./moves.ts";
 import type { Plan, Step } from "./plan.ts";
-import { Progress } from "./progress.ts";
+import { type Move, Progress } from "./progress.ts";
 import { isHopeless } from "./prospects.ts";
 
 export type Found =

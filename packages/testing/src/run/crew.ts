@@ -5,7 +5,7 @@
  */
 
 import type { Client, Leadership } from "@conclave/client";
-import type { MayLeave, Operation } from "../history/operation.ts";
+import type { Operation } from "../history/operation.ts";
 import { stand } from "../workload/candidate.ts";
 import { createFencedRegister } from "../workload/fenced-register.ts";
 import { operate } from "../workload/operator.ts";
@@ -47,14 +47,13 @@ export class Crew {
   #held: Held[] = [];
   #isCalm = false;
   readonly operations: Operation[] = [];
-  readonly mayLeave: MayLeave[] = [];
 
   constructor(world: World, plan: Plan) {
     this.#world = world;
     this.#plan = plan;
     this.#elections = Array.from({ length: plan.elections }, (_, i) => `e${i}`);
     this.#recorder = createRecorder(
-      () => this.#nowNs(),
+      () => nanosecondsOf(world.timeMs),
       (operation) => {
         this.operations.push(operation);
         world.observe({ kind: "operation", operation });
@@ -120,7 +119,7 @@ export class Crew {
 
   #begin(member: Member): void {
     member.life += 1;
-    const { name, life, driftPpm, plan } = member;
+    const { name, life, driftPpm } = member;
     const process = this.#world.startClient(life === 1 ? name : `${name}-${life}`, {
       endpoints: this.#world.servers.map(({ url }) => url),
       driftPpm,
@@ -128,10 +127,6 @@ export class Crew {
       timeoutMs: 3_600_000,
     });
     member.process = process;
-    for (const election of plan === undefined ? [] : this.#electionsOf(plan)) {
-      const [client, fromNs] = [process.name, this.#nowNs()];
-      this.mayLeave.push({ election, candidate: name, client, fromNs, untilNs: undefined });
-    }
     void this.#act(member, process);
   }
 
@@ -175,8 +170,9 @@ export class Crew {
       isCalm: () => this.#isCalm,
     };
   }
+}
 
-  #nowNs(): bigint {
-    return BigInt(Math.round(this.#world.timeMs * 1_000)) * 1_000n;
-  }
+/** Of virtual time, as histories have it: on the microsecond. */
+export function nanosecondsOf(ms: number): bigint {
+  return BigInt(Math.round(ms * 1_000)) * 1_000n;
 }

@@ -6,10 +6,11 @@
 
 import { performFaults } from "../fault/perform.ts";
 import { judgeHistory } from "../history/linearizability.ts";
+import { Departures } from "../invariants/departures.ts";
 import { RULES } from "../invariants/rules.ts";
 import { CALM_PATH } from "../world/network.ts";
 import { createWorld, type World } from "../world/world.ts";
-import { Crew } from "./crew.ts";
+import { Crew, nanosecondsOf } from "./crew.ts";
 import { drawPlan } from "./draw-plan.ts";
 import { Judge } from "./judge.ts";
 import type { Machine, Outcome } from "./outcome.ts";
@@ -54,6 +55,7 @@ class Run {
   readonly #world: World;
   readonly #crew: Crew;
   readonly #judge: Judge;
+  readonly #departures = new Departures();
   readonly #counts: Record<string, number> = {};
 
   constructor(plan: Plan, world: World) {
@@ -63,7 +65,9 @@ class Run {
     this.#judge = new Judge(world, RULES);
     world.waiting = () => this.#crew.waiting();
     world.beliefs = () => this.#crew.beliefs();
-    world.onObservation(({ kind }) => {
+    world.onObservation((seen, nowMs) => {
+      const { kind } = seen;
+      this.#departures.observe(seen, nanosecondsOf(nowMs));
       this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
     });
   }
@@ -130,7 +134,7 @@ class Run {
   #conclude(): void {
     this.#judge.conclude();
     const operations = [...this.#crew.operations, ...this.#crew.openOperations()];
-    const verdict = judgeHistory({ operations, mayLeave: this.#crew.mayLeave });
+    const verdict = judgeHistory({ operations, mayLeave: this.#departures.mayLeave });
     this.#counts[`history ${verdict.kind}`] = 1;
     if (verdict.kind !== "not-linearizable") return;
     const { election, why } = verdict;
