@@ -34,6 +34,12 @@ export const BEGINNINGS: {
       on.takeDown(node, fault.downMs, (server) => server.powerCut(fateOf(on, fault, node)));
     }
   },
+  "power-cut-at": (on, { node, downMs, operation, keptBytes, atMs }) => {
+    on.takeDown(node, downMs, (server) => {
+      const prng = on.world.prng.child(`power ${node} ${atMs}`);
+      server.powerCutAt(operation, keptBytes, { kind: "random", prng });
+    });
+  },
   pause: (on, { host, forMs, order }) => {
     const process = on.process(host);
     process?.pause();
@@ -97,6 +103,18 @@ export const BEGINNINGS: {
   },
   "disk-error": (on, { node, operation }) => {
     on.world.server(node).disk.refuse(operation, "io", 1);
+  },
+  replace: (on, { node, downMs }) => {
+    const others = on.world.servers.filter((server) => server.node !== node);
+    const asked = others.find(({ state, isPaused }) => state === "running" && !isPaused);
+    asked?.removeMember(node);
+    on.takeDown(node, downMs, (server) => {
+      server.kill();
+      server.wipe();
+      on.last(downMs, () => {
+        if (server.state === "down") server.start({ join: others.map((other) => other.node) });
+      });
+    });
   },
   transfer: (on, { partition, to }) => {
     const leader = on.world.servers.find(({ view, isPaused }) => {

@@ -13,15 +13,18 @@ export interface Hosts {
   readonly partitions: number;
   readonly clients: readonly string[];
   readonly safetyMs: number;
+  /** Beyond what sessions promise to stand. */
+  readonly isBeyond: boolean;
 }
 
 /** They take acknowledged data from a node for good. */
-const DESTRUCTIVE: readonly FaultKind[] = ["rot", "wipe"];
+const DESTRUCTIVE: readonly FaultKind[] = ["rot", "wipe", "replace"];
 
 const KINDS: readonly FaultKind[] = [
   "kill",
   "stop",
   "power-cut",
+  "power-cut-at",
   "pause",
   "sleep",
   "kill-client",
@@ -66,11 +69,14 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
     case "kill":
     case "stop":
     case "wipe":
+    case "replace":
       return { kind, atMs, node, downMs };
     case "power-cut": {
       const nodes = prng.chance(1, 3) ? range(hosts.nodes) : [node];
       return { kind, atMs, nodes, fate: pick(prng, ["lose-all", "keep-all", "random"]), downMs };
     }
+    case "power-cut-at":
+      return { kind, atMs, node, downMs, operation: prng.below(6), keptBytes: prng.below(600) };
     case "pause":
       return { kind, atMs, host, forMs, order: pick(prng, ["as-it-came", "timers-first"]) };
     case "sleep":
@@ -88,8 +94,12 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
     }
     case "reset":
       return { kind, atMs, a: host, b: other };
-    case "half-open":
-      return { kind, atMs, told: host, untold: other };
+    case "half-open": {
+      const nodes = nodeNames(hosts.nodes);
+      const isPromised = nodes.includes(other) || !nodes.includes(host);
+      const [told, untold] = isPromised || hosts.isBeyond ? [host, other] : [other, host];
+      return { kind, atMs, told, untold };
+    }
     case "lossy":
       return {
         ...{ kind, atMs, forMs },

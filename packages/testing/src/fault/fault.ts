@@ -34,6 +34,12 @@ export type Fault = At &
         readonly fate: "lose-all" | "keep-all" | "random";
         readonly downMs: number;
       }
+    /** At one of the next operations of its log's disk, counted from 0, and in the middle of it. */
+    | ({
+        readonly kind: "power-cut-at";
+        readonly operation: number;
+        readonly keptBytes: number;
+      } & Restart)
     /** As SIGSTOP and SIGCONT; of a client also a loop that something blocks. */
     | ({ readonly kind: "pause"; readonly host: string; readonly order: ResumeOrder } & Lasting)
     /** The machine sleeps: its monotonic clock stands still, the clock of its uptime does not. */
@@ -68,6 +74,8 @@ export type Fault = At &
     /** Somebody empties the directory. */
     | ({ readonly kind: "wipe" } & Restart)
     | { readonly kind: "transfer"; readonly partition: number; readonly to: number }
+    /** An operator takes the node off the list, empties its directory and has it join again. */
+    | ({ readonly kind: "replace" } & Restart)
   );
 
 export type FaultKind = Fault["kind"];

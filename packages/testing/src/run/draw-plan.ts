@@ -18,12 +18,14 @@ export function drawPlan(seed: bigint): Plan {
   const nodes = pick(prng, [1, 3, 3, 3, 3, 3, 3, 5]);
   const partitions = pick(prng, [1, 1, 2, 3]);
   const elections = 1 + prng.below(3);
-  const clients = drawClients(prng.child("clients"), elections);
+  const isBeyond = prng.chance(1, 10);
+  const clients = drawClients(prng.child("clients"), elections, isBeyond);
   const safetyMs = pick(prng, SAFETY_MS);
-  const hosts = { nodes, partitions, clients: clients.map(({ name }) => name), safetyMs };
+  const names = clients.map(({ name }) => name);
+  const hosts = { nodes, partitions, clients: names, safetyMs, isBeyond };
   return {
-    ...{ seed, nodes, partitions, elections, clients, safetyMs },
-    driftPpm: Array.from({ length: nodes }, () => driftPpm(prng)),
+    ...{ seed, nodes, partitions, elections, clients, safetyMs, isBeyond },
+    driftPpm: Array.from({ length: nodes }, () => driftPpm(prng, isBeyond)),
     operators: prng.below(3),
     readers: prng.below(3),
     watchers: 1 + prng.below(2),
@@ -40,17 +42,18 @@ export function drawPlan(seed: bigint): Plan {
   };
 }
 
-function drawClients(prng: Prng, elections: number): readonly ClientPlan[] {
+function drawClients(prng: Prng, elections: number, isBeyond: boolean): readonly ClientPlan[] {
   return CLIENT_NAMES.slice(0, 2 + prng.below(3)).map((name) => ({
     name,
     ttlMs: pick(prng, TTL_MS),
     graceMs: pick(prng, [0, 0, 100, 500]),
-    driftPpm: driftPpm(prng),
+    driftPpm: driftPpm(prng, isBeyond),
     elections: 1 + prng.below(elections),
   }));
 }
 
-/** Within half a percent of the truth, so that no two are more than one apart (semantics A2). */
-function driftPpm(prng: Prng): number {
-  return prng.chance(1, 2) ? 0 : prng.below(10_001) - 5_000;
+/** Within half a percent of the truth, so that no two are more than one apart; or anywhere near it. */
+function driftPpm(prng: Prng, isBeyond: boolean): number {
+  const mostPpm = isBeyond ? 200_000 : 5_000;
+  return prng.chance(1, 2) ? 0 : prng.below(2 * mostPpm + 1) - mostPpm;
 }

@@ -22,7 +22,12 @@ export interface Plan {
   readonly nodes: number;
   readonly partitions: number;
   readonly elections: number;
-  /** Of each node, as `ClientPlan.driftPpm`. No two are more than 1 % apart (semantics A2). */
+  /**
+   * More than what sessions promise to stand: clocks further than 1 % apart, and ends of connections that
+   * only the server sees. Then the term alone protects (semantics A2).
+   */
+  readonly isBeyond: boolean;
+  /** Of each node, as `ClientPlan.driftPpm`. */
   readonly driftPpm: readonly number[];
   readonly clients: readonly ClientPlan[];
   readonly operators: number;

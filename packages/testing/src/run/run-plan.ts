@@ -7,7 +7,7 @@
 import { performFaults } from "../fault/perform.ts";
 import { judgeHistory } from "../history/linearizability.ts";
 import { Departures } from "../invariants/departures.ts";
-import { RULES } from "../invariants/rules.ts";
+import { RULES, RULES_OF_ANY_TIME } from "../invariants/rules.ts";
 import { CALM_PATH } from "../world/network.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { Crew, nanosecondsOf } from "./crew.ts";
@@ -62,7 +62,7 @@ class Run {
     this.#plan = plan;
     this.#world = world;
     this.#crew = new Crew(world, plan);
-    this.#judge = new Judge(world, RULES);
+    this.#judge = new Judge(world, plan.isBeyond ? RULES_OF_ANY_TIME : RULES);
     world.waiting = () => this.#crew.waiting();
     world.beliefs = () => this.#crew.beliefs();
     world.onObservation((seen, nowMs) => {
