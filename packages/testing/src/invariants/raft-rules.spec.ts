@@ -21,6 +21,7 @@ import {
   acknowledged,
   committed,
   ended,
+  type HandMadeServer,
   leads,
   life,
   restored,
@@ -129,7 +130,7 @@ test("R3: raftTerms do not fall along a log", () => {
 
 test("R12, R16: a leader is right about what the members of its raftTerm hold", () => {
   const peer = { replica: MEMBER_2, isActive: true, isLearner: false, state: "replicate" } as const;
-  const leader = (matchIndex: number): Parameters<typeof running>[0] => ({
+  const leader = (matchIndex: number): HandMadeServer => ({
     life: life(1),
     status: { role: LEADER, lastIndex: 9, peers: [{ ...peer, matchIndex }] },
   });
@@ -157,7 +158,7 @@ test("R15: a leader commits by a majority of the voters that there are, old and 
     commitIndex: number,
     holds2: number,
     outgoing: readonly number[] = [],
-  ): Parameters<typeof running>[0] => ({
+  ): HandMadeServer => ({
     life: life(1),
     status: {
       ...{ role: LEADER, commitIndex, lastIndex: 9 },

@@ -41,14 +41,16 @@ export function life(node: number, number = 1, incarnation = 0): ServerLife {
   return { node, life: number, incarnation };
 }
 
+/** @param log its lastIndex is its commitIndex, where it is not said. */
 export function leads(
   server: ServerLife,
   raftTerm: number,
-  { commitIndex = 0, lastIndex = commitIndex } = {},
+  log: { readonly commitIndex?: number; readonly lastIndex?: number } = {},
 ): Seen<"role"> {
+  const { commitIndex = 0 } = log;
   return {
     ...{ kind: "role", server, group: 1, role: { kind: "leader", raftTerm } },
-    ...{ commitIndex, lastIndex },
+    ...{ commitIndex, lastIndex: log.lastIndex ?? commitIndex },
   };
 }
 
