@@ -110,6 +110,28 @@ describe("by hand", () => {
   const a1 = view({ revision: 1n, term: 1n, leader: "a", candidates: ["a"] });
   const ab = view({ revision: 2n, term: 1n, leader: "a", candidates: ["a", "b"] });
 
+  test("a command that changed nothing, and was lost, is the answer to whoever asks it again", () => {
+    const anoint: Call = { kind: "anoint", candidate: "a", ifRevision: 2n, requestId: "r" };
+    const b3 = view({ revision: 3n, term: 2n, leader: "b", candidates: ["b"] });
+    const before: readonly Line[] = [
+      ["e", "p", campaign("a"), 1, 2, led(1n)],
+      ["e", "q", campaign("b"), 3, undefined, undefined],
+      ["e", "o", get, 4, 5, ab],
+    ];
+    const lost: Line = ["e", "o", anoint, 6, 20, { kind: "unknown", code: "TIMEOUT" }];
+    const resigned: Line = [
+      "e",
+      "p",
+      { kind: "resign", candidate: "a", term: 1n },
+      8,
+      9,
+      { kind: "done" },
+    ];
+    const again: Line = ["e", "o", anoint, 21, 22, b3];
+    expect(judgeHistory(historyOf(...before, lost, resigned, again)).kind).toBe("linearizable");
+    expect(judgeHistory(historyOf(...before, resigned, again)).kind).toBe("not-linearizable");
+  });
+
   test("a candidacy does not vanish by itself", () => {
     const entered: Line = ["e", "p", campaign("a"), 1, 2, led(1n)];
     const vacant = view({ revision: 2n, term: 1n, leader: undefined, candidates: [] });

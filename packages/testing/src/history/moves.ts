@@ -28,10 +28,9 @@ function opens(progress: Progress, state: ModelState): readonly Move[] {
     if (progress.isOpenDone(command) || progress.isExecuted(request)) return [];
     if (!isWithin(progress, atNs, undefined)) return [];
     const after = effectOf(state, action, operation.client);
-    // One that changes nothing may as well never happen.
-    return after === undefined || after === state
-      ? []
-      : [{ kind: "open", command, state: after, atNs }];
+    // One that changes nothing may as well never happen, unless its request id answers another by it.
+    const isIdle = after === state && request === undefined;
+    return after === undefined || isIdle ? [] : [{ kind: "open", command, state: after, atNs }];
   });
 }
 

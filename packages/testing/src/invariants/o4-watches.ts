@@ -31,13 +31,22 @@ export const watches: StoryRule = {
           return undefined;
         }
         const before = known.get(seen.election);
-        known.set(seen.election, { revision: seen.revision, isAfterGap: false });
+        known.set(seen.election, { revision: placeIn(story, seen), isAfterGap: false });
         const found = story.isTold ? judge(story, seen, before) : outOfOrder(seen, before);
         return found === undefined ? undefined : broken("O4", `${watch}: ${found}`);
       },
     };
   },
 };
+
+/** Of what is not there a watch tells its last term: it went with the last change that left it empty. */
+function placeIn(story: Story, { election, revision, term, candidates }: Watched): bigint {
+  if (revision !== 0n || candidates.length > 0) return revision;
+  const left = story
+    .pastsOf(election)
+    .findLast((past) => past.term === term && past.candidates.length === 0);
+  return left?.revision ?? 0n;
+}
 
 function judge(story: Story, seen: Watched, before: Position | undefined): string | undefined {
   const pasts = story.pastsOf(seen.election);

@@ -97,6 +97,14 @@ test("O4: a watch tells what happened, from where it began, and says what it lea
   expect(ruleOf(watches, ...WATCHED, ...told, told[0]!)).toBe("O4");
 });
 
+test("O4: a watch of what is gone begins where it went, and misses nothing from there", () => {
+  const emptied = [entry(4, withdraws("b", 2n, 2)), entry(5, withdraws("a", 1n, 2))];
+  const back = [...BOTH, ...emptied, watched(0n, 1n, []), entry(6, enters("b", 2n, 3))];
+  expect(ruleOf(watches, ...back, watched(5n, 2n, ["b"]))).toBeUndefined();
+  const moved = [...back, entry(7, enters("a", 1n, 3)), entry(8, anoints("a"))];
+  expect(ruleOf(watches, ...moved, watched(7n, 3n, ["a", "b"]))).toBe("O4");
+});
+
 test("O4: nothing is told that never was, or was otherwise", () => {
   expect(ruleOf(watches, ...WATCHED, watched(9n, 3n, ["a", "b"]))).toBe("O4");
   expect(ruleOf(watches, ...WATCHED, watched(3n, 2n, ["b"]))).toBe("O4");

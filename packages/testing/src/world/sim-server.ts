@@ -72,6 +72,8 @@ export class SimServer implements ServerProcess {
   #driftPpm: number;
   #wallJumpMs = 0;
   #starts = 0;
+  /** What the directory holds came of joining a running cluster. */
+  #hasJoined = false;
   #lives = 0;
   #process: SimProcess | undefined;
   #member: RunningMember | undefined;
@@ -129,6 +131,7 @@ export class SimServer implements ServerProcess {
     assert(this.state === "down", "a server is started when it is down");
     this.state = "starting";
     this.#starts++;
+    if (options.join !== undefined) this.#hasJoined = true;
     const { time, network, thrown, note } = this.#options;
     if (!this.#host.isUp) network.machineUp(this.#host);
     const process = new SimProcess({ name: this.host, time, thrown, driftPpm: this.#driftPpm });
@@ -185,6 +188,7 @@ export class SimServer implements ServerProcess {
 
   wipe(): void {
     assert(this.state === "down", "a directory is emptied when nobody uses it");
+    this.#hasJoined = false;
     this.#directory = this.#freshDirectory();
   }
 
@@ -248,7 +252,8 @@ export class SimServer implements ServerProcess {
     const member = createMember(
       {
         node,
-        members: join.length === 0 ? members : undefined,
+        // Whoever has joined is started without a list: its own is the cluster's by then.
+        members: this.#hasJoined ? undefined : members,
         join: join.map(addressOf),
         partitionCount,
         clusterToken: undefined,
