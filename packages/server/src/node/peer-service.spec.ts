@@ -71,20 +71,15 @@ interface StartOptions {
 async function start(node: number, options: StartOptions = {}): Promise<Node> {
   let mesh: PeerMesh | undefined;
   const introduce = (): Introduction => introductionOf(node);
-  const running_ = () => {
-    if (mesh === undefined || options.isStarting === true) return undefined;
-    const { accept } = mesh;
-    return { accept: accept.bind(mesh), join: joinAs(node) };
-  };
   const connections = createConnections();
-  const accept: PeerMesh["accept"] = (requests) => {
-    const parts = running_();
-    return parts === undefined ? refusingStream(STARTING) : parts.accept(requests);
-  };
+  const accept: PeerMesh["accept"] = (requests) =>
+    mesh === undefined || options.isStarting === true
+      ? refusingStream(STARTING)
+      : mesh.accept(requests);
   const rpc = createRpcHandler({
     ...{ connections, clock: systemClock },
     doors: options.isRouted === true ? [] : [exchangeDoor(accept)],
-    routes: (router) => registerPeers(router, { introduce, running: running_ }),
+    routes: (router) => registerPeers(router, { accept, introduce, join: joinAs(node) }),
   });
   const opened = await openFrontPort({
     ...{ host: "127.0.0.1", port: options.port ?? 0, clock: systemClock, connections },
@@ -203,13 +198,8 @@ describe.each([
     expect(await dialer.join(address, request, 30_000, never)).toMatchObject({
       detail: "4 asked 1",
     });
-    const foreign = { ...request, clusterId: "00" };
-    expect(await dialer.join(address, foreign, 30_000, never)).toMatchObject({
-      reason: "foreign-cluster",
-    });
-    const later = { ...request, protocolVersion: 2 };
-    expect(await dialer.join(address, later, 30_000, never)).toMatchObject({
-      reason: "protocol-version",
+    expect(await dialer.join(address, { ...request, node: 0 }, 30_000, never)).toMatchObject({
+      reason: "malformed",
     });
   });
 });
@@ -238,10 +228,6 @@ describe("a node whose peer", () => {
     const dialer = createPeerDialer();
 
     expect(await dialer.introduce(two.member.address, 30_000, never)).toMatchObject({ node: 2 });
-    const request = { ...introductionOf(4), address: "10.0.0.4:1" };
-    expect(await dialer.join(two.member.address, request, 30_000, never)).toMatchObject({
-      reason: "not-now",
-    });
     await vi.waitFor(() => expect(two.mesh.peers()[0]?.isConnected).toBe(true), WAIT);
     expect(one.mesh.peers()[0]?.isConnected).toBe(false);
   });

@@ -6,7 +6,6 @@
  */
 
 import { assert } from "@conclave/base";
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { OpenDirectory } from "../member/data-directory.ts";
 import { failure } from "../member/member-failure.ts";
 import { createMember, type RunningMember } from "../member/running-member.ts";
@@ -144,10 +143,7 @@ export class RunningNode {
       ],
       routes: (router, registered) => {
         member.register(router);
-        registerPeers(router, {
-          introduce: () => introductionOf(member),
-          running: () => member.serving,
-        });
+        registerPeers(router, member);
         this.#isServed = registered.isRegistered;
         // Asked of the latest, for a health watch outlives the change from waiting to serving.
         registerHealth(router, this.#readiness, (service) => this.#isServed(service));
@@ -158,10 +154,4 @@ export class RunningNode {
     const routes = { rpc, readiness: this.#readiness, metrics: this.#metrics, corsOrigins };
     return createHttpRoutes(routes);
   }
-}
-
-function introductionOf(member: RunningMember): ReturnType<RunningMember["introduce"]> & object {
-  const introduction = member.introduce();
-  if (introduction !== undefined) return introduction;
-  throw new ConnectError("the node does not know its cluster yet", Code.Unavailable);
 }

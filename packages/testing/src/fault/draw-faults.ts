@@ -136,7 +136,7 @@ function lasting(prng: Prng): number {
   return prng.chance(1, 3) ? 500 + prng.below(5_000) : 20 + prng.below(900);
 }
 
-export function nodeNames(nodes: number): readonly string[] {
+function nodeNames(nodes: number): readonly string[] {
   return range(nodes).map((node) => `node ${node}`);
 }
 

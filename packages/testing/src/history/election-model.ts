@@ -23,7 +23,7 @@ export interface ModelState {
   readonly hasJustLeft: boolean;
 }
 
-export interface Candidacy {
+interface Candidacy {
   readonly name: string;
   readonly client: string;
 }

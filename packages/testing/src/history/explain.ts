@@ -31,7 +31,7 @@ export function explain(history: History, deepest: Deepest): readonly string[] {
 }
 
 /** What of a history had happened by then; what had not ended has no answer yet. */
-export function until(history: History, ns: bigint): History {
+function until(history: History, ns: bigint): History {
   const operations = history.operations.flatMap((operation): Operation[] => {
     if (operation.startNs > ns) return [];
     const isOver = operation.endNs !== undefined && operation.endNs <= ns;

@@ -5,6 +5,7 @@ import { judgeHistory } from "./linearizability.ts";
 import type { Call, History, Operation, Result } from "./operation.ts";
 import { planOf } from "./plan.ts";
 import { findOrder } from "./search.ts";
+import { historyOf, type Line, led, operation, view } from "./spec/by-hand.ts";
 import { hasOrder } from "./spec/permutations.ts";
 import { type RandomHistory, randomHistory } from "./spec/random-history.ts";
 
@@ -318,32 +319,6 @@ test("the search agrees with its dumb twin on small histories, right and wrong",
   expect(counts["not-ordered"]).toBeGreaterThan(300);
   expect(counts.ordered).toBeGreaterThan(300);
 });
-
-type Line = readonly [
-  election: string,
-  client: string,
-  call: Call,
-  startNs: number,
-  endNs: number | undefined,
-  result: Result | undefined,
-];
-
-function historyOf(...lines: readonly Line[]): History {
-  return { operations: lines.map((line) => operation(...line)), mayLeave: [] };
-}
-
-function operation(...[election, client, call, startNs, endNs, result]: Line): Operation {
-  const end = endNs === undefined ? undefined : BigInt(endNs);
-  return { election, client, call, startNs: BigInt(startNs), endNs: end, result };
-}
-
-function led(term: bigint): Result {
-  return { kind: "led", term, revision: undefined };
-}
-
-function view(seen: Extract<Result, { kind: "view" }>["view"]): Result {
-  return { kind: "view", view: seen };
-}
 
 function viewOf({ result }: Operation): Extract<Result, { kind: "view" }>["view"] | undefined {
   return result?.kind === "view" ? result.view : undefined;

@@ -55,7 +55,7 @@ export interface OpenCommand extends Omit<Step, "returnNs" | "after" | "isReadin
 }
 
 /** A campaign puts its candidate in, and in again where its session ended while it waited. */
-export interface MayEnter {
+interface MayEnter {
   readonly candidate: string;
   readonly client: string;
   readonly fromNs: bigint;

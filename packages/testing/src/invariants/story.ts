@@ -48,7 +48,7 @@ export interface Turn {
 }
 
 /** A rule that is told the story, too. */
-export interface StoryCheck extends RuleCheck {
+interface StoryCheck extends RuleCheck {
   chapter?(chapter: Chapter, nowMs: number): Violation | undefined;
 }
 

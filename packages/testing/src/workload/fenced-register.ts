@@ -13,7 +13,7 @@ export interface FencedRegister {
   write(election: string, term: bigint, expected: number): FencedWrite;
 }
 
-export interface FencedWrite {
+interface FencedWrite {
   readonly isTaken: boolean;
   /** What is there afterwards. */
   readonly value: number;

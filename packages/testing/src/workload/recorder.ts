@@ -11,13 +11,13 @@ export interface Recorder {
   open(): readonly Operation[];
 }
 
-export interface Begun {
+interface Begun {
   readonly client: string;
   readonly election: string;
   readonly call: Call;
 }
 
-export interface Ended<T> {
+interface Ended<T> {
   readonly result: Result;
   readonly value: T | undefined;
 }

@@ -135,7 +135,7 @@ export function watched(
   return { kind: "watched", ...from, revision, term, leader, candidates, isGap };
 }
 
-export function status(changes: Partial<GroupStatus> = {}): GroupStatus {
+function status(changes: Partial<GroupStatus> = {}): GroupStatus {
   return {
     ...{ raftTerm: 1, role: { kind: "follower", raftTerm: 1, leader: undefined } },
     ...{ commitIndex: 0, appliedIndex: 0, lastIndex: 0, peers: [] },
