@@ -6,6 +6,7 @@ export type {
   PeerIntroducer,
 } from "../peer/peer-dialer.ts";
 export type { PeerMesh } from "../peer/peer-mesh.ts";
+export { readStates } from "../replica/backup.ts";
 export type { NodeObserver } from "../replica/node-observer.ts";
 export type { Introduction, JoinOutcome, JoinRequest } from "../wire/introduction.ts";
 export type { ListedMember } from "./cluster-id.ts";
@@ -25,4 +26,5 @@ export type {
   MemberPlatform,
 } from "./member-platform.ts";
 export { createMemoryDirectory, type MemoryDirectory } from "./memory-directory.ts";
+export { restoreInto } from "./restored-directory.ts";
 export { createMember, type MemberEvents, type RunningMember } from "./running-member.ts";
