@@ -10,24 +10,32 @@ import type { Rule } from "./rule.ts";
 export const acknowledgedSurvives: Rule = {
   id: "O5",
   begin: () => {
-    const acknowledged = new Map<number, number>();
+    /** Of each group, the last index that was acknowledged in a raftTerm. */
+    const acknowledged = new Map<number, Map<number, number>>();
+    /** In which raftTerm a process led a group last. */
+    const ledIn = new Map<string, number>();
     return {
       observe(seen) {
         if (seen.kind === "acknowledged") {
           const { group, index } = seen;
-          acknowledged.set(group, Math.max(acknowledged.get(group) ?? 0, index));
+          const raftTerm = ledIn.get(`${lifeText(seen.server)} ${group}`) ?? 0;
+          const known = acknowledged.get(group) ?? new Map<number, number>();
+          acknowledged.set(group, known.set(raftTerm, Math.max(known.get(raftTerm) ?? 0, index)));
           return undefined;
         }
         if (seen.kind !== "role" || seen.role.kind !== "leader") return undefined;
         const { server, group, role, lastIndex } = seen;
-        const index = acknowledged.get(group) ?? 0;
+        ledIn.set(`${lifeText(server)} ${group}`, role.raftTerm);
+        // Who learns late that it was elected has nothing of the raftTerms after its own.
+        const index = highestBefore(acknowledged.get(group), role.raftTerm);
         if (lastIndex >= index) return undefined;
         const office = `leads group ${group} in raftTerm ${role.raftTerm}`;
         const has = `has ${lastIndex} entries; ${index} were acknowledged`;
         return broken("O5", `${lifeText(server)} ${office} and ${has}`);
       },
       end({ servers }) {
-        for (const [group, index] of acknowledged) {
+        for (const [group, known] of acknowledged) {
+          const index = highestBefore(known, Number.POSITIVE_INFINITY);
           const commits = servers.flatMap(({ groups }) => {
             const status = groups[group - 1]?.status();
             return status === undefined ? [] : [status.commitIndex];
@@ -42,3 +50,9 @@ export const acknowledgedSurvives: Rule = {
     };
   },
 };
+
+function highestBefore(known: ReadonlyMap<number, number> | undefined, raftTerm: number): number {
+  let highest = 0;
+  for (const [term, index] of known ?? []) if (term < raftTerm) highest = Math.max(highest, index);
+  return highest;
+}

@@ -197,4 +197,8 @@ test("O5: whoever leads has what was acknowledged, and in the end it is committe
   holds(acknowledgedSurvives, given, leads(life(2), 2, { lastIndex: 6 }), end(6));
   breaks(acknowledgedSurvives, "O5", given, leads(life(2), 2, { lastIndex: 5 }));
   breaks(acknowledgedSurvives, "O5", given, end(5));
+  // It was elected in raftTerm 2 and slept through the next one.
+  const later = [leads(life(1), 3, { lastIndex: 9 }), acknowledged(life(1), 9)];
+  holds(acknowledgedSurvives, given, ...later, leads(life(2), 2, { lastIndex: 6 }), end(9));
+  breaks(acknowledgedSurvives, "O5", given, ...later, leads(life(2), 4, { lastIndex: 8 }));
 });
