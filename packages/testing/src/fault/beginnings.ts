@@ -116,6 +116,20 @@ export const BEGINNINGS: {
       });
     });
   },
+  restore: (on, { afterMs }) => {
+    const asked = on.world.servers.find(({ state, isPaused }) => state === "running" && !isPaused);
+    let saved: Uint8Array | undefined;
+    // A node that refuses, or dies of it, leaves nothing to begin with.
+    void asked?.backup().then(
+      (backup) => {
+        saved = backup;
+      },
+      () => {},
+    );
+    on.last(afterMs, () => {
+      if (saved !== undefined) on.restore(saved);
+    });
+  },
   transfer: (on, { partition, to }) => {
     const leader = on.world.servers.find(({ view, isPaused }) => {
       return !isPaused && view?.groups[partition - 1]?.status().role.kind === "leader";

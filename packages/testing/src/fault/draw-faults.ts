@@ -50,6 +50,14 @@ export function drawFaults(prng: Prng, hosts: Hosts): readonly Fault[] {
   const faults = Array.from({ length: count }, () => draw(pick(prng, kinds), prng, hosts));
   if (hosts.nodes >= 3 && prng.chance(1, 4))
     faults.push(draw(pick(prng, DESTRUCTIVE), prng, hosts));
+  if (prng.chance(1, 12)) {
+    const restore = drawRestore(prng, hosts);
+    // A new cluster needs all that it was told of to begin: who is wiped before is to be restored again.
+    const others = faults.filter(({ kind, atMs }) => {
+      return !DESTRUCTIVE.includes(kind) || atMs < restore.atMs;
+    });
+    return [...others, restore].sort((a, b) => a.atMs - b.atMs);
+  }
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
@@ -113,11 +121,19 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
       return { kind, atMs, node, forMs };
     case "disk-error":
       return { kind, atMs, node, operation: pick(prng, ["write", "datasync", "create"]) };
+    case "restore":
+      return drawRestore(prng, hosts);
     case "rot":
       return { kind, atMs, node, pick: prng.nextUint32(), downMs };
     case "transfer":
       return { kind, atMs, partition: 1 + prng.below(hosts.partitions), to: node };
   }
+}
+
+/** Late enough that there is something to save, and early enough that the new cluster meets faults too. */
+function drawRestore(prng: Prng, { safetyMs }: Hosts): Fault {
+  const atMs = 2 * BEGIN_MS + prng.below(safetyMs / 2 - 2 * BEGIN_MS);
+  return { kind: "restore", atMs, afterMs: prng.below(safetyMs / 4) };
 }
 
 /** Two sides, or a bridge: one that is on neither hears both. */

@@ -74,6 +74,11 @@ export type Fault = At &
     /** Somebody empties the directory. */
     | ({ readonly kind: "wipe" } & Restart)
     | { readonly kind: "transfer"; readonly partition: number; readonly to: number }
+    /**
+     * A backup is taken, and after a while all servers are shut down and a new cluster in their place
+     * begins with it.
+     */
+    | { readonly kind: "restore"; readonly afterMs: number }
     /** An operator takes the node off the list, empties its directory and has it join again. */
     | ({ readonly kind: "replace" } & Restart)
   );

@@ -21,6 +21,8 @@ export interface Ongoing extends FaultyWorld {
   last(forMs: number, over: () => void): void;
   /** Ends the server's process, if one runs that nobody has ended, and keeps it down for so long. */
   takeDown(node: number, downMs: number, end: (server: ServerProcess) => void): void;
+  /** Shuts all servers down and has a new cluster begin in their place. */
+  restore(backup: Uint8Array): void;
   process(host: string): ServerProcess | ClientProcess | undefined;
   /** What the network calls it now: a client that was started again has another name. */
   host(name: string): string;

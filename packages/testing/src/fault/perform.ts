@@ -93,6 +93,11 @@ class Performer implements Faults, Ongoing {
     this.last(downMs, () => this.#down.delete(server));
   }
 
+  restore(backup: Uint8Array): void {
+    for (const server of this.world.servers) server.kill();
+    void this.world.restore(backup);
+  }
+
   process(host: string): ServerProcess | ClientProcess | undefined {
     const server = this.world.servers.find((each) => each.host === host);
     return server ?? this.client(host);

@@ -33,11 +33,11 @@ export function judgeHistory(history: History, movesMax = 100_000): Verdict {
   return unknown ?? { kind: "linearizable" };
 }
 
-function byElection({ operations, mayLeave }: History): Map<string, History> {
-  const parts = new Map<string, { operations: Operation[]; mayLeave: MayLeave[] }>();
+function byElection({ operations, mayLeave, ...rest }: History): Map<string, History> {
+  const parts = new Map<string, History & { operations: Operation[]; mayLeave: MayLeave[] }>();
   for (const operation of operations) {
     const { election } = operation;
-    const part = parts.get(election) ?? { operations: [], mayLeave: [] };
+    const part = parts.get(election) ?? { ...rest, operations: [], mayLeave: [] };
     parts.set(election, part);
     part.operations.push(operation);
   }

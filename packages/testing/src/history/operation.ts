@@ -75,7 +75,17 @@ export interface MayLeave {
   readonly untilNs: bigint | undefined;
 }
 
+/** What an election is before the first operation. */
+export interface Beginning {
+  readonly exists: boolean;
+  readonly term: bigint;
+  /** Of its last change; 0 where it does not exist. */
+  readonly revision: bigint;
+}
+
 export interface History {
   readonly operations: readonly Operation[];
   readonly mayLeave: readonly MayLeave[];
+  /** Of a cluster that was restored from a backup. Default: nothing has ever been. */
+  readonly beginningOf?: (election: string) => Beginning;
 }

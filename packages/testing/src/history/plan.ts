@@ -7,7 +7,7 @@
  */
 
 import { unreachable } from "@conclave/base";
-import type { Verb } from "./election-model.ts";
+import { type ModelState, NOTHING, type Verb } from "./election-model.ts";
 import type { History, MayLeave, Operation, SeenElection } from "./operation.ts";
 
 export type Action =
@@ -65,6 +65,7 @@ interface MayEnter {
 }
 
 export interface Plan {
+  readonly beginning: ModelState;
   readonly steps: readonly Step[];
   readonly openCommands: readonly OpenCommand[];
   readonly mayEnter: readonly MayEnter[];
@@ -77,8 +78,11 @@ const EVER = -1n;
 const NEVER_BEGUN: readonly string[] = ["INVALID", "DENIED", "QUOTA"];
 
 /** @param history of one election. */
-export function planOf({ operations, mayLeave }: History): Plan {
+export function planOf({ operations, mayLeave, beginningOf }: History): Plan {
+  const [first] = operations;
+  const began = first && beginningOf?.(first.election);
   const plan = {
+    beginning: began === undefined ? NOTHING : { ...NOTHING, ...began, isExact: began.exists },
     steps: [] as Step[],
     openCommands: [] as OpenCommand[],
     mayEnter: [] as MayEnter[],
@@ -118,7 +122,9 @@ export function termOf({ action }: Step): bigint | undefined {
   return action.kind === "led" || action.kind === "fence" ? action.term : undefined;
 }
 
-type Growing = { -readonly [K in keyof Plan]: Plan[K][number][] };
+type Growing = {
+  -readonly [K in Exclude<keyof Plan, "beginning">]: Plan[K][number][];
+};
 
 /** When the same client stands for the same name again: by then it has left in between. */
 function nextCampaignOf(operations: readonly Operation[]): Map<Operation, bigint> {

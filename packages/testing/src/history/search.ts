@@ -6,7 +6,7 @@
  * way followed past the revision or the term of an answer that has yet to find its place.
  */
 
-import { type ModelState, NOTHING } from "./election-model.ts";
+import type { ModelState } from "./election-model.ts";
 import { movesFrom } from "./moves.ts";
 import type { Plan, Step } from "./plan.ts";
 import { type Move, Progress } from "./progress.ts";
@@ -45,12 +45,15 @@ export function findOrder(plan: Plan, movesMax: number, looksAhead = true): Foun
 class Search {
   readonly #progress: Progress;
   readonly #seen = new Map<string, bigint>();
-  #deepest: Deepest = { order: [], state: NOTHING, blocked: [] };
+  #deepest: Deepest;
   #deepestCount = -1;
 
+  readonly #beginning: ModelState;
   readonly #looksAhead: boolean;
 
   constructor(plan: Plan, looksAhead: boolean) {
+    this.#beginning = plan.beginning;
+    this.#deepest = { order: [], state: plan.beginning, blocked: [] };
     this.#looksAhead = looksAhead;
     this.#progress = new Progress(plan);
   }
@@ -58,7 +61,7 @@ class Search {
   run(movesMax: number): Found {
     const progress = this.#progress;
     const frames: Frame[] = [];
-    const first = this.#arrive(NOTHING, 0);
+    const first = this.#arrive(this.#beginning, 0);
     if (first === "done") return { kind: "ordered", order: progress.order() };
     if (first !== "nowhere") frames.push(first);
     for (let tried = 0; frames.length > 0; ) {

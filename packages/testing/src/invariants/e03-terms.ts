@@ -6,7 +6,7 @@
 
 import type { CandidateView } from "@conclave/fsm";
 import { broken } from "./broken.ts";
-import type { StoryRule } from "./story.ts";
+import type { Story, StoryRule } from "./story.ts";
 
 interface Office {
   readonly term: bigint;
@@ -15,13 +15,17 @@ interface Office {
 
 export const terms: StoryRule = {
   id: "E3",
-  begin: () => {
+  begin: (story) => {
     const offices = new Map<string, Office>();
     return {
+      another() {
+        offices.clear();
+        return undefined;
+      },
       chapter({ turns }) {
         for (const { election, change, after } of turns) {
           const { term, leader } = change;
-          const before = offices.get(election) ?? { term: 0n, leader: undefined };
+          const before = offices.get(election) ?? firstOffice(story, election);
           offices.set(election, { term, leader });
           const at = `${election} at revision ${change.revision}`;
           const isTaken = leader !== undefined && !isSame(before.leader, leader);
@@ -39,6 +43,11 @@ export const terms: StoryRule = {
     };
   },
 };
+
+/** In a cluster that was restored it begins far above all before. */
+function firstOffice(story: Story, election: string): Office {
+  return { term: story.beginningOf(election).term, leader: undefined };
+}
 
 function isSame(before: CandidateView | undefined, now: CandidateView): boolean {
   return before?.name === now.name && before.sessionId === now.sessionId;

@@ -6,14 +6,19 @@ import type { StoryRule } from "./story.ts";
 
 export const revisions: StoryRule = {
   id: "E5",
-  begin: () => {
+  begin: (story) => {
     const last = new Map<number, bigint>();
     const gone = new Set<string>();
     return {
+      another() {
+        last.clear();
+        gone.clear();
+        return undefined;
+      },
       chapter({ partition, turns }) {
         for (const { election, change, before } of turns) {
           const { revision, previousRevision, cause } = change;
-          const due = (last.get(partition) ?? 0n) + 1n;
+          const due = (last.get(partition) ?? story.firstRevisionOf(partition)) + 1n;
           last.set(partition, revision);
           const at = `${election} of partition ${partition}`;
           if (revision !== due) return broken("E5", `${at}: revision ${revision}, not ${due}`);

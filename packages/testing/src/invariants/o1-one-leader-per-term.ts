@@ -2,6 +2,7 @@
 /**
  * O1: at most one leader of an election in one term, whoever tells of it: replicas, answers, watches and
  * the leaders themselves. Nobody is told of a term and hears of a lower one later from the same source.
+ * Another cluster, restored from a backup of this one, issues terms above all that this one did.
  */
 
 import type { Observation, Violation } from "../world/observation.ts";
@@ -27,8 +28,12 @@ export const oneLeaderPerTerm: StoryRule = {
   id: "O1",
   begin: () => {
     const holders = new Map<string, Holder>();
+    /** Of each election, and at the end of the cluster before. */
+    const highest = new Map<string, bigint>();
+    let old: ReadonlyMap<string, bigint> = new Map();
     const note = ({ election, term, candidate, client, by }: Told): Violation | undefined => {
       const office = `${election}#${term}`;
+      if (term > (highest.get(election) ?? 0n)) highest.set(election, term);
       const holder = holders.get(office) ?? { candidate, client, by };
       holders.set(office, holder);
       holder.client ??= client;
@@ -38,11 +43,20 @@ export const oneLeaderPerTerm: StoryRule = {
       return broken("O1", `${office} is ${first}, and ${candidate} (${client ?? "?"}) by ${by}`);
     };
     return {
+      another() {
+        old = new Map(highest);
+        return undefined;
+      },
       chapter({ turns }) {
         for (const { election, after } of turns) {
           const [candidate] = after.candidates;
           if (candidate === undefined) continue;
           const { term } = after;
+          const oldest = old.get(election) ?? 0n;
+          if (term <= oldest) {
+            const issued = `the cluster that was restored had issued ${oldest}`;
+            return broken("O1", `${election}#${term} is given to ${candidate}; ${issued}`);
+          }
           const found = note({ election, term, candidate, by: "the log" });
           if (found !== undefined) return found;
         }

@@ -22,10 +22,14 @@ export const watches: StoryRule = {
     const positions = new Map<string, Map<string, Position>>();
     return {
       observe(seen) {
-        if (seen.kind !== "watched") return undefined;
+        if (seen.kind !== "watched" && seen.kind !== "watch-resumed") return undefined;
         const watch = `watch ${seen.watch} of ${seen.client}`;
         const known = positions.get(watch) ?? new Map<string, Position>();
         positions.set(watch, known);
+        if (seen.kind === "watch-resumed") {
+          known.set(seen.election, { revision: seen.after, isAfterGap: false });
+          return undefined;
+        }
         if (seen.isGap) {
           for (const [election, at] of known) known.set(election, { ...at, isAfterGap: true });
           return undefined;

@@ -8,6 +8,7 @@
  * shows. It holds a whole run: for runs that are short enough to be kept.
  */
 
+import { assert } from "@conclave/base";
 import {
   type Applied,
   apply,
@@ -16,8 +17,12 @@ import {
   type Command,
   createPartition,
   decodeEntry,
+  keyText,
   type PartitionState,
+  restore,
+  restoreCluster,
 } from "@conclave/fsm";
+import type { Beginning } from "../history/operation.ts";
 import type { Observation, Violation } from "../world/observation.ts";
 import { electionOf } from "./broken.ts";
 import type { RuleCheck } from "./rule.ts";
@@ -50,6 +55,8 @@ export interface Turn {
 /** A rule that is told the story, too. */
 interface StoryCheck extends RuleCheck {
   chapter?(chapter: Chapter, nowMs: number): Violation | undefined;
+  /** Another cluster begins, with a backup of the one before. */
+  another?(): Violation | undefined;
 }
 
 export interface StoryRule {
@@ -62,14 +69,22 @@ interface Partition {
   lastIndex: number;
 }
 
+/** After the snapshot with which each group of a restored cluster begins. */
+const RESTORED_INDEX = 1;
+const NOT_YET: Beginning = { exists: false, term: 0n, revision: 0n };
 const BEFORE_ALL: Past = { revision: 0n, term: 0n, candidates: [], cause: "nothing" };
 
 export class Story {
   readonly #partitions = new Map<number, Partition>();
   readonly #elections = new Map<string, Past[]>();
+  /** What an election is in this cluster before the first entry of it speaks of it. */
+  beginningOf: (election: string) => Beginning = () => NOT_YET;
+  /** The revision of each partition when this cluster began. */
+  #revisions = new Map<number, bigint>();
 
   /** What is new in it, oldest first; nothing where it has been told before. */
   observe(seen: Observation): readonly Chapter[] {
+    if (seen.kind === "another-cluster") this.#beginAnother(seen.saved);
     if (seen.kind !== "committed") return [];
     const { group, entries } = seen;
     const partition = this.#partitions.get(group) ?? { state: createPartition(), lastIndex: 0 };
@@ -101,6 +116,32 @@ export class Story {
     return this.#elections.get(election) ?? [];
   }
 
+  /** The revision with which a partition of this cluster began. */
+  firstRevisionOf(partition: number): bigint {
+    return this.#revisions.get(partition) ?? 0n;
+  }
+
+  /** What it was before stays told: terms and revisions of another cluster come after all of these. */
+  #beginAnother(saved: ReadonlyMap<number, readonly Uint8Array[]>): void {
+    const states = [...saved].map(([group, chunks]) => {
+      const restored = restore(chunks);
+      assert(restored.kind === "restored", "a backup holds states that can be restored");
+      const { state } = restored;
+      restoreCluster(state);
+      this.#partitions.set(group, { state, lastIndex: RESTORED_INDEX });
+      this.#revisions.set(group, state.revision);
+      return state;
+    });
+    this.beginningOf = beginningIn(states);
+    // Whatever is not there has ended after all that was, and before all that will be.
+    const [least = 0n] = [...this.#revisions.values()].sort((a, b) => (a < b ? -1 : 1));
+    for (const [election, pasts] of this.#elections) {
+      const { exists, term, revision } = this.beginningOf(election);
+      const past = { term, candidates: [], cause: "restored" } as const;
+      pasts.push({ ...past, revision: exists ? revision : least });
+    }
+  }
+
   #turn(change: Change): Turn {
     const election = electionOf(change.key);
     const pasts = this.#elections.get(election) ?? [];
@@ -121,4 +162,25 @@ function rearranged(list: readonly string[], change: Change): readonly string[] 
   const after = list.filter((name) => !away.has(name));
   for (const { candidate, position } of placed) after.splice(position, 0, candidate.name);
   return after;
+}
+
+function beginningIn(states: readonly PartitionState[]): (election: string) => Beginning {
+  const beginnings = new Map<string, Beginning>();
+  let floor = 0n;
+  for (const { elections, tombstones, termFloor } of states) {
+    if (termFloor > floor) floor = termFloor;
+    for (const [text, { term, revision }] of elections) {
+      beginnings.set(text, { exists: true, term, revision });
+    }
+    for (const [text, { term }] of tombstones) {
+      beginnings.set(text, { exists: false, term, revision: 0n });
+    }
+  }
+  return (election) => beginnings.get(textOf(election)) ?? { ...NOT_YET, term: floor };
+}
+
+/** The key of what `electionOf` has named. */
+function textOf(election: string): string {
+  if (election.includes("\0")) return election;
+  return keyText({ kind: "election", namespace: "default", name: election });
 }

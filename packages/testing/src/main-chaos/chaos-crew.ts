@@ -123,6 +123,7 @@ export class ChaosCrew {
       ...{ elections: this.elections, paceMs: this.#plan.paceMs },
       ...{ register: this.#register, recorder: this.#recorder, observe: this.#observe },
       believe: (_, leadership) => void this.#held.push(leadership),
+      notebook: new Map(),
       isCalm: () => this.#isCalm,
     };
   }

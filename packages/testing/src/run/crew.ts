@@ -26,8 +26,11 @@ interface Member {
   readonly act: Act;
   /** Of a candidate. */
   readonly plan: ClientPlan | undefined;
+  readonly notebook: Map<string, bigint>;
   life: number;
   process: ClientProcess | undefined;
+  /** Its process has met a cluster, and belongs to it from then on. */
+  hasConnected: boolean;
 }
 
 interface Held {
@@ -36,6 +39,9 @@ interface Held {
   readonly candidate: string;
   readonly leadership: Leadership;
 }
+
+/** How long a user of a cluster that is gone takes to see it, at most. */
+const SEES_WITHIN_MS = 3_000;
 
 export class Crew {
   readonly #world: World;
@@ -46,6 +52,10 @@ export class Crew {
   readonly #members = new Map<string, Member>();
   #held: Held[] = [];
   #isCalm = false;
+  /** How many there have been before the present one. */
+  #cluster = 0;
+  /** With which cluster each process began. */
+  readonly #clusters = new Map<string, number>();
   readonly operations: Operation[] = [];
 
   constructor(world: World, plan: Plan) {
@@ -59,6 +69,14 @@ export class Crew {
         world.observe({ kind: "operation", operation });
       },
     );
+    world.onObservation(({ kind }) => {
+      if (kind === "another-cluster") this.#meetAnother();
+    });
+  }
+
+  /** Which cluster a process belongs to, from 0. */
+  clusterOf(client: string): number {
+    return this.#clusters.get(client) ?? 0;
   }
 
   /** Starts everybody's process. */
@@ -84,6 +102,7 @@ export class Crew {
   /** Whoever is gone comes back, and operators rest. */
   calm(): void {
     this.#isCalm = true;
+    for (const member of this.#members.values()) this.#leaveOld(member);
     for (const name of this.#members.keys()) this.restart(name);
   }
 
@@ -112,13 +131,34 @@ export class Crew {
 
   #enlist(name: string, act: Act, plan?: ClientPlan): void {
     const driftPpm = plan?.driftPpm ?? 0;
-    const member: Member = { name, driftPpm, act, plan, life: 0, process: undefined };
+    const fresh = { life: 0, process: undefined, hasConnected: false, notebook: new Map() };
+    const member: Member = { name, driftPpm, act, plan, ...fresh };
     this.#members.set(name, member);
+    this.#begin(member);
+  }
+
+  /** Processes of the cluster before live on: each user comes to see it, one sooner, one later. */
+  #meetAnother(): void {
+    this.#cluster += 1;
+    const prng = this.#world.prng.child(`cluster ${this.#cluster}`);
+    for (const member of this.#members.values()) {
+      const seesAfterMs = prng.below(SEES_WITHIN_MS);
+      if (!member.hasConnected) this.#leaveOld(member);
+      else this.#world.clock.setTimer(seesAfterMs, () => this.#leaveOld(member));
+    }
+  }
+
+  /** As a user who is told OTHER_CLUSTER. */
+  #leaveOld(member: Member): void {
+    const { process } = member;
+    if (process?.isAlive !== true || this.clusterOf(process.name) === this.#cluster) return;
+    process.kill();
     this.#begin(member);
   }
 
   #begin(member: Member): void {
     member.life += 1;
+    member.hasConnected = false;
     const { name, life, driftPpm } = member;
     const process = this.#world.startClient(life === 1 ? name : `${name}-${life}`, {
       endpoints: this.#world.servers.map(({ url }) => url),
@@ -127,13 +167,15 @@ export class Crew {
       timeoutMs: 3_600_000,
     });
     member.process = process;
+    this.#clusters.set(process.name, this.#cluster);
     void this.#act(member, process);
   }
 
   async #act(member: Member, process: ClientProcess): Promise<void> {
     try {
       const client = await process.connected;
-      await Promise.all(member.act(this.#stage(process, client)));
+      member.hasConnected = true;
+      await Promise.all(member.act(this.#stage(member, process, client)));
     } catch (error) {
       this.#world.broken(process.name, error);
     }
@@ -152,7 +194,7 @@ export class Crew {
     return this.#elections.slice(0, elections);
   }
 
-  #stage(process: ClientProcess, client: Client): Stage {
+  #stage({ notebook }: Member, process: ClientProcess, client: Client): Stage {
     return {
       name: process.name,
       client,
@@ -167,6 +209,7 @@ export class Crew {
         const { election } = leadership.fence;
         this.#held.push({ process, election, candidate, leadership });
       },
+      notebook,
       isCalm: () => this.#isCalm,
     };
   }

@@ -133,12 +133,15 @@ class Run {
 
   #conclude(): void {
     this.#judge.conclude();
-    const operations = [...this.#crew.operations, ...this.#crew.openOperations()];
-    const verdict = judgeHistory({ operations, mayLeave: this.#departures.mayLeave });
-    this.#counts[`history ${verdict.kind}`] = 1;
-    if (verdict.kind !== "not-linearizable") return;
-    const { election, why } = verdict;
-    this.#judge.say({ rule: "O6", message: [election, ...why].join("\n") });
+    const all = [...this.#crew.operations, ...this.#crew.openOperations()];
+    for (const [cluster, known] of this.#departures.clusters.entries()) {
+      const operations = all.filter(({ client }) => this.#crew.clusterOf(client) === cluster);
+      const verdict = judgeHistory({ operations, ...known });
+      this.#counts[`history ${verdict.kind}`] = (this.#counts[`history ${verdict.kind}`] ?? 0) + 1;
+      if (verdict.kind !== "not-linearizable") continue;
+      const { election, why } = verdict;
+      this.#judge.say({ rule: "O6", message: [election, ...why].join("\n") });
+    }
   }
 
   #outcome(): Outcome {

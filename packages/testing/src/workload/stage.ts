@@ -20,6 +20,8 @@ export interface Stage {
   readonly observe: (observation: Observation) => void;
   /** Whoever asks this process who leads would be told so by this leadership. */
   readonly believe: (candidate: string, leadership: Leadership) => void;
+  /** What the user has written down, by election: revisions to watch on from. Outlives the process. */
+  readonly notebook: Map<string, bigint>;
   /** Operators rest while a cluster has to show that it recovers. */
   readonly isCalm: () => boolean;
 }

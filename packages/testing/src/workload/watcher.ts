@@ -14,11 +14,15 @@ const PACES = 40;
 export async function watch(stage: Stage, number: number): Promise<never> {
   const { prng } = stage;
   const election = prng.chance(1, 2) ? pick(prng, stage.elections) : undefined;
-  let after: bigint | undefined;
+  let after = election === undefined ? undefined : stage.notebook.get(election);
   for (let count = 0; ; count++) {
     const stop = new AbortController();
     void pause(stage, PACES * stage.paceMs).then(() => stop.abort());
     const { signal } = stop;
+    const watch = number * 1_000 + count;
+    if (election !== undefined && after !== undefined) {
+      stage.observe({ kind: "watch-resumed", client: stage.name, watch, election, after });
+    }
     const changes =
       election === undefined
         ? stage.client.watch("", { signal })
@@ -27,8 +31,10 @@ export async function watch(stage: Stage, number: number): Promise<never> {
             .watch(after === undefined ? { signal } : { after, signal });
     try {
       for await (const change of changes) {
-        const seen = tell(stage, number * 1_000 + count, change, after);
-        if (seen !== undefined) after = seen;
+        const seen = tell(stage, watch, change, after);
+        if (seen === undefined) continue;
+        after = seen;
+        if (election !== undefined) stage.notebook.set(election, seen);
       }
     } catch (error) {
       if (!(error instanceof ElectionError)) throw error;

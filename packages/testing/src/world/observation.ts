@@ -50,6 +50,14 @@ export type Observation =
       readonly index: number;
       readonly raftTerm: number;
     }
+  /**
+   * All servers are down, and their directories are those of a new cluster that begins with a backup of
+   * the one before. What the backup held, as the state machine saves it: before the jump.
+   */
+  | {
+      readonly kind: "another-cluster";
+      readonly saved: ReadonlyMap<number, readonly Uint8Array[]>;
+    }
   /** An election changed on a replica. */
   | {
       readonly kind: "changed";
@@ -74,6 +82,14 @@ export type Observation =
       readonly state: "taken" | "suspended" | "resumed" | "lost" | "resigned";
     }
   | { readonly kind: "operation"; readonly operation: Operation }
+  /** A watch of one election goes on after a revision that its user knows of. */
+  | {
+      readonly kind: "watch-resumed";
+      readonly client: string;
+      readonly watch: number;
+      readonly election: string;
+      readonly after: bigint;
+    }
   /** What a watch of a client yielded; `gap`: it says that events are missing. */
   | {
       readonly kind: "watched";

@@ -18,8 +18,8 @@ export interface ServerProcess {
   readonly host: string;
   /** Where clients reach it. */
   readonly url: string;
-  /** `starting`: it has not settled who it is. */
-  readonly state: "down" | "starting" | "running" | "stopping";
+  /** `starting`: it has not settled who it is. `restoring`: down, while its directory is being made. */
+  readonly state: "down" | "starting" | "running" | "stopping" | "restoring";
   readonly isPaused: boolean;
   readonly life: ServerLife;
   /** The disk of its log and that of its identity, as they are now: faults are ordered there. */
@@ -48,6 +48,8 @@ export interface ServerProcess {
   suspend(): void;
   /** Empties its directory. It must be down. */
   wipe(): void;
+  /** As `conclave cluster backup` that asks this node. Rejects where it refuses; never settles if it dies. */
+  backup(): Promise<Uint8Array>;
   /** Each sync of its disks takes so long from now on. */
   slowDisk(syncMs: number): void;
   /** Its clock runs fast by so many millionths from now on, in this life and the next. */

@@ -4,13 +4,6 @@
  * network, in a process that can be killed at any instant.
  */
 
-import {
-  create,
-  type DescMessage,
-  type MessageInitShape,
-  type MessageShape,
-} from "@bufbuild/protobuf";
-import { ClusterService } from "@conclave/api/cluster";
 import { assert, type CancelTimer, type Clock, type Prng } from "@conclave/base";
 import type { HostLimits } from "@conclave/raft";
 import type { CrashFate, MemoryDisk } from "@conclave/raft/memory";
@@ -23,12 +16,14 @@ import {
   type MemoryDirectory,
   openDirectory,
   type RunningMember,
+  restoreInto,
 } from "@conclave/server/member";
-import { ClientDoor, localContext } from "./client-door.ts";
+import { ClientDoor } from "./client-door.ts";
 import type { Host } from "./connection.ts";
 import { MemberTap } from "./member-tap.ts";
 import type { SimNetwork } from "./network.ts";
 import type { Observation, ServerLife } from "./observation.ts";
+import { removeMember, saveSnapshot, transferLeadership } from "./operator-calls.ts";
 import { acceptPeer, createSimDialer } from "./peer-streams.ts";
 import type { ServerProcess, StartOptions } from "./server-process.ts";
 import { type ResumeOrder, SimProcess } from "./sim-process.ts";
@@ -72,8 +67,8 @@ export class SimServer implements ServerProcess {
   #driftPpm: number;
   #wallJumpMs = 0;
   #starts = 0;
-  /** What the directory holds came of joining a running cluster. */
-  #hasJoined = false;
+  /** Whom it asks to let it join, as its command line says from then on. Undefined: a first member. */
+  #join: readonly number[] | undefined;
   #lives = 0;
   #process: SimProcess | undefined;
   #member: RunningMember | undefined;
@@ -131,7 +126,7 @@ export class SimServer implements ServerProcess {
     assert(this.state === "down", "a server is started when it is down");
     this.state = "starting";
     this.#starts++;
-    if (options.join !== undefined) this.#hasJoined = true;
+    this.#join = options.join ?? this.#join;
     const { time, network, thrown, note } = this.#options;
     if (!this.#host.isUp) network.machineUp(this.#host);
     const process = new SimProcess({ name: this.host, time, thrown, driftPpm: this.#driftPpm });
@@ -139,7 +134,7 @@ export class SimServer implements ServerProcess {
     this.#process = process;
     this.#host.process = process;
     note(`${this.host} starts`);
-    process.take(() => void this.#run(process, options));
+    process.take(() => void this.#run(process));
   }
 
   stop(): Promise<void> {
@@ -188,8 +183,30 @@ export class SimServer implements ServerProcess {
 
   wipe(): void {
     assert(this.state === "down", "a directory is emptied when nobody uses it");
-    this.#hasJoined = false;
+    this.#join = undefined;
     this.#directory = this.#freshDirectory();
+  }
+
+  backup(): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#process?.take(() => void saveSnapshot(this.#door).then(resolve, reject));
+    });
+  }
+
+  /** Makes its directory anew, of a cluster that begins with a backup. It must be down. */
+  async restore(backup: Uint8Array, clusterToken: string): Promise<void> {
+    this.wipe();
+    this.state = "restoring";
+    const { node, members, prng } = this.#options;
+    const read = async function* (): AsyncGenerator<Uint8Array> {
+      yield backup;
+    };
+    const { nonce } = chanceOf(prng.child(`restore ${clusterToken}`));
+    const wanted = { node, members, clusterToken };
+    const outcome = await restoreInto(this.#directory, wanted, read, nonce());
+    assert(outcome.kind === "restored", "a backup that was just taken is sound, and a disk empty");
+    this.#options.note(`${this.host} is restored as of cluster ${outcome.clusterId}`);
+    this.state = "down";
   }
 
   slowDisk(syncMs: number): void {
@@ -207,15 +224,11 @@ export class SimServer implements ServerProcess {
   }
 
   transfer(partition: number, toNode: number): void {
-    const { transferLeadership } = this.#services();
-    const { input } = ClusterService.method.transferLeadership;
-    this.#ask(() => transferLeadership?.(message(input, { partition, toNode }), context()));
+    this.#ask(() => transferLeadership(this.#door, partition, toNode));
   }
 
   removeMember(node: number): void {
-    const { removeMember } = this.#services();
-    const { input } = ClusterService.method.removeMember;
-    this.#ask(() => removeMember?.(message(input, { node }), context()));
+    this.#ask(() => removeMember(this.#door, node));
   }
 
   async #stop(process: SimProcess): Promise<void> {
@@ -231,7 +244,7 @@ export class SimServer implements ServerProcess {
     this.#ended(process, "stopped", "");
   }
 
-  async #run(process: SimProcess, { join = [] }: StartOptions): Promise<void> {
+  async #run(process: SimProcess): Promise<void> {
     const { node, members, partitionCount, network, isEncoded, observe, prng, hostAt } =
       this.#options;
     const { host, clock } = { host: this.#host, clock: process.clock };
@@ -252,9 +265,9 @@ export class SimServer implements ServerProcess {
     const member = createMember(
       {
         node,
-        // Whoever has joined is started without a list: its own is the cluster's by then.
-        members: this.#hasJoined ? undefined : members,
-        join: join.map(addressOf),
+        // Whoever joins is started without a list: its own is the cluster's by then.
+        members: this.#join === undefined ? members : undefined,
+        join: (this.#join ?? []).map(addressOf),
         partitionCount,
         clusterToken: undefined,
         version: "1.0.0",
@@ -319,10 +332,6 @@ export class SimServer implements ServerProcess {
     this.#options.viewChanged();
   }
 
-  #services(): ReturnType<typeof clusterServiceOf> {
-    return clusterServiceOf(this.#door);
-  }
-
   /** What an operator asks for is done, or refused; the cluster's state says which. */
   #ask(question: () => unknown): void {
     this.#process?.take(() => {
@@ -333,7 +342,9 @@ export class SimServer implements ServerProcess {
   }
 
   #afterSync(fire: () => void): CancelTimer {
-    return this.#process?.clock.setTimer(this.#syncMs, fire) ?? (() => {});
+    const { time } = this.#options;
+    // Without a process it is a tool that makes the directory, and nobody waits for that.
+    return this.#process?.clock.setTimer(this.#syncMs, fire) ?? time.at(time.nowUs, fire);
   }
 
   #freshDirectory(): MemoryDirectory {
@@ -348,23 +359,6 @@ export function hostOf(node: number): string {
 /** HOST:PORT. */
 export function addressOf(node: number): string {
   return `node-${node}:7400`;
-}
-
-function clusterServiceOf(
-  door: ClientDoor | undefined,
-): ReturnType<typeof ClientDoor.prototype.service<typeof ClusterService>> {
-  return door?.service(ClusterService) ?? {};
-}
-
-function context(): ReturnType<typeof localContext> {
-  return localContext(ClusterService);
-}
-
-function message<Schema extends DescMessage>(
-  schema: Schema,
-  init: MessageInitShape<Schema>,
-): MessageShape<Schema> {
-  return create(schema, init);
 }
 
 function chanceOf(prng: Prng): MemberChance {

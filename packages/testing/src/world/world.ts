@@ -5,7 +5,9 @@
  */
 
 import { assert, type Clock, createPrng, type Prng } from "@conclave/base";
+import { snapshot } from "@conclave/fsm";
 import type { HostLimits } from "@conclave/raft";
+import { readStates } from "@conclave/server/member";
 import type { ClientProcess, ClientStart } from "./client-process.ts";
 import type { Host } from "./connection.ts";
 import { type Network, type PathProfile, SimNetwork } from "./network.ts";
@@ -58,6 +60,11 @@ export interface World {
   onStep(listener: (view: WorldView) => void): void;
   /** Something was thrown that nobody caught. */
   broken(where: string, error: unknown): void;
+  /**
+   * Makes all directories anew, of one new cluster that begins with the backup, and starts it; takes
+   * virtual time. All servers must be down. Processes of clients live on, and meet another cluster.
+   */
+  restore(backup: Uint8Array): Promise<void>;
   /** Lets virtual time pass, or stops early once `isOver` says so. */
   run(ms: number, isOver?: () => boolean): Promise<void>;
   view(): WorldView;
@@ -98,6 +105,7 @@ class SimWorld implements World {
   readonly #observers: ((observation: Observation, nowMs: number) => void)[] = [];
   readonly #steppers: ((view: WorldView) => void)[] = [];
   #startedClients = 0;
+  #restored = 0;
   /** Of the servers that run, kept since rules ask for it after every step. */
   #running: readonly RunningServer[] = [];
 
@@ -195,6 +203,13 @@ class SimWorld implements World {
     this.observe({ kind: "broken", where, message });
   }
 
+  async restore(backup: Uint8Array): Promise<void> {
+    const token = `restored ${++this.#restored}`;
+    await Promise.all(this.servers.map((server) => server.restore(backup, token)));
+    this.observe({ kind: "another-cluster", saved: await savedIn(backup) });
+    for (const server of this.servers) server.start();
+  }
+
   async run(ms: number, isOver: () => boolean = () => false): Promise<void> {
     const untilUs = this.#time.nowUs + Math.round(ms * 1000);
     // What whoever plays with the world has just begun.
@@ -245,4 +260,16 @@ class SimWorld implements World {
   #note(text: string): void {
     this.#trace.add(this.timeMs, text);
   }
+}
+
+/** Of each partition. */
+async function savedIn(backup: Uint8Array): Promise<ReadonlyMap<number, readonly Uint8Array[]>> {
+  const saved = new Map<number, readonly Uint8Array[]>();
+  const whole = async function* (): AsyncGenerator<Uint8Array> {
+    yield backup;
+  };
+  for await (const item of readStates(whole())) {
+    if (item.kind === "state") saved.set(item.partition, [...snapshot(item.state)]);
+  }
+  return saved;
 }
