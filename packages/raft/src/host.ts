@@ -14,7 +14,7 @@ import {
   type Prng,
   TICK_MS,
 } from "@conclave/base";
-import { type CoreConfig, DEFAULT_FLOW_LIMITS } from "./core/config.ts";
+import type { CoreConfig } from "./core/config.ts";
 import type { RaftMessage } from "./core/message.ts";
 import type { Group, GroupListener, HostFailure } from "./group.ts";
 import { DiskRoom } from "./host/disk-room.ts";
@@ -210,14 +210,14 @@ class RaftHost implements Host, GroupServices {
 
   core(group: GroupId): { readonly config: CoreConfig; readonly prng: Prng } {
     const { replica, prng } = this.#options;
-    const { uncommittedBytesMax, uncommittedEntriesMax } = this.limits;
+    const { uncommittedBytesMax, uncommittedEntriesMax, flow } = this.limits;
     const config: CoreConfig = {
       replica,
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
       uncommittedBytesMax,
       uncommittedEntriesMax,
-      flow: DEFAULT_FLOW_LIMITS,
+      flow,
     };
     return { config, prng: prng.child(`group ${group}`) };
   }

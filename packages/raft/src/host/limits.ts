@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The bounds by which a host lives. They are data; whoever keeps one asserts it. */
 
+import { DEFAULT_FLOW_LIMITS, type FlowLimits } from "../core/config.ts";
+
 export interface HostLimits {
   /** Size of one preallocated log file. Default 16 MiB. */
   readonly segmentBytes: number;
@@ -16,6 +18,8 @@ export interface HostLimits {
   readonly cacheBytesMax: number;
   /** Entries found at the start that are kept in memory until applied. Default 64 MiB. */
   readonly recoveryCacheBytesMax: number;
+  /** How much is on its way to one follower, and what is kept for those that lag a little. */
+  readonly flow: FlowLimits;
 }
 
 export const DEFAULT_LIMITS: HostLimits = {
@@ -27,4 +31,5 @@ export const DEFAULT_LIMITS: HostLimits = {
   snapshotEveryEntries: 65_536,
   cacheBytesMax: 2 * 1024 * 1024,
   recoveryCacheBytesMax: 64 * 1024 * 1024,
+  flow: DEFAULT_FLOW_LIMITS,
 };

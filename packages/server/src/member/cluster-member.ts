@@ -98,6 +98,7 @@ export class ClusterMember {
       prng: prng.child("elections"),
       peers: calls.elections,
       ...(observer === undefined ? {} : { observer: observer.node }),
+      historyChangesMax: limits?.historyChangesMax,
       openLog: platform.tapLogs?.(openLog) ?? openLog,
       // What a log holds and nobody here understands; that it failed was told before.
       failed: (detail) => options.failed(failure("damaged", detail)),

@@ -21,6 +21,7 @@ export type { NodeIdentity } from "./identity.ts";
 export type { MemberFailure, MemberFailureReason } from "./member-failure.ts";
 export type {
   MemberChance,
+  MemberLimits,
   MemberObserver,
   MemberOptions,
   MemberPlatform,

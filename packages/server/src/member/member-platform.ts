@@ -39,13 +39,19 @@ export interface MemberPlatform {
   /** What an operator should know of; `warn` is for what somebody should look at. */
   readonly log: (level: "info" | "warn", text: string) => void;
   readonly observer?: MemberObserver;
-  /** By which the log lives. Default: raft's own. */
-  readonly limits?: Partial<HostLimits>;
+  /** Default: the product's own. Only tests pass others. */
+  readonly limits?: Partial<MemberLimits>;
   /**
    * Sees what passes between each partition's log and its state machine, either way: logs are opened
    * by what it returns, which opens them by `open` and has to pass everything on.
    */
   readonly tapLogs?: (open: OpenLog) => OpenLog;
+}
+
+/** By which the log lives, and what is kept beside it. */
+export interface MemberLimits extends HostLimits {
+  /** Changes of one partition that a replica keeps for watches that resume. Default 65,536 (semantics A4). */
+  readonly historyChangesMax: number;
 }
 
 /** What must not be guessed, or must not be the same twice. */

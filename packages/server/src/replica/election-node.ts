@@ -49,6 +49,8 @@ export interface ElectionNodeOptions {
   /** How the other members are asked. This node serves their calls from now on. */
   readonly peers: PeerCalls;
   readonly observer?: NodeObserver;
+  /** Changes of one partition that are kept for watches that resume. Default: the history's own. */
+  readonly historyChangesMax?: number | undefined;
   /** Called once for each partition, 1 to N, before `createElectionNode` returns. */
   readonly openLog: OpenLog;
   /**
@@ -159,6 +161,7 @@ class OpenElectionNode implements ElectionNode {
         new PartitionReplica({
           ...shared,
           number: i + 1,
+          historyChangesMax: options.historyChangesMax,
           prng: prng.child(`partition ${i + 1}`),
           leaderChanged: () => {
             this.#hasTopologyChanged = true;

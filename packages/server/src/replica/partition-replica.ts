@@ -67,6 +67,8 @@ export interface PartitionOptions {
   readonly calls: ForwardCalls;
   readonly logTimeMs: () => number;
   readonly observer: NodeObserver | undefined;
+  /** Undefined: the history's own. */
+  readonly historyChangesMax: number | undefined;
   readonly openLog: OpenLog;
   /** Another node leads, or none, or this one. */
   readonly leaderChanged: () => void;
@@ -92,13 +94,14 @@ export class PartitionReplica implements WatchedPartition {
   readonly #contact: Contact;
   readonly #attachments: Attachments;
   #state: PartitionState = createPartition();
-  #history: History = createHistory({ floor: 0n });
+  #history: History;
   /** Of the last entry that went into the state: the log counts it when we have said that it did. */
   #lastIndex = 0;
   #hasFailed = false;
 
   constructor(options: PartitionOptions) {
     this.#options = options;
+    this.#history = this.#historyFrom(0n);
     const { number, clock, loop, prng, calls, logTimeMs } = options;
     this.number = number;
     const log = options.openLog(number, this.#listener());
@@ -329,6 +332,11 @@ export class PartitionReplica implements WatchedPartition {
     }
   }
 
+  #historyFrom(floor: bigint): History {
+    const { historyChangesMax: changesMax } = this.#options;
+    return createHistory({ floor, ...(changesMax === undefined ? {} : { changesMax }) });
+  }
+
   #restored(from: LogSnapshot): void {
     const chunks = splitChunks(from.bytes);
     const restored = chunks && restore(chunks);
@@ -339,7 +347,7 @@ export class PartitionReplica implements WatchedPartition {
     }
     this.#state = restored.state;
     this.#lastIndex = from.index;
-    this.#history = createHistory({ floor: restored.state.revision });
+    this.#history = this.#historyFrom(restored.state.revision);
     this.leadership.restored();
     for (const watch of this.watchers.all()) watch.end("replaced");
     this.#attachments.replaced();

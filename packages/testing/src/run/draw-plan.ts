@@ -5,12 +5,30 @@
  */
 
 import { createPrng, type Prng } from "@conclave/base";
+import type { MemberLimits } from "@conclave/server/member";
 import { drawFaults } from "../fault/draw-faults.ts";
 import { pick } from "../pick.ts";
 import type { ClientPlan, Plan } from "./plan.ts";
 
 const SAFETY_MS = [6_000, 10_000, 15_000];
 const TTL_MS = [500, 800, 1_000, 2_000, 3_000, 5_000];
+/** Segments are given back soon, and a follower that lags is sent what is on the disk. */
+const SMALL_LOG = { segmentBytes: 16 * 1024, entryBytesMax: 8 * 1024, cacheBytesMax: 0 };
+/** A lagging follower is sent a snapshot, in many pieces; others get one entry at a time, or a few. */
+const SMALL_FLOWS = [
+  {
+    append: { bytes: 64, entries: 1 },
+    ...{ inflightBytesMax: 256, inflightMessagesMax: 2 },
+    ...{ snapshotChunkBytes: 100, snapshotInflightBytes: 250 },
+    tail: { bytes: 0, entries: 0 },
+  },
+  {
+    append: { bytes: 1_024, entries: 8 },
+    ...{ inflightBytesMax: 8_192, inflightMessagesMax: 8 },
+    ...{ snapshotChunkBytes: 500, snapshotInflightBytes: 1_000 },
+    tail: { bytes: 2_048, entries: 6 },
+  },
+];
 const CLIENT_NAMES = ["ada", "bob", "cyd", "dan", "eve"];
 
 export function drawPlan(seed: bigint): Plan {
@@ -38,7 +56,23 @@ export function drawPlan(seed: bigint): Plan {
       { min: 1, max: 3 },
       { min: 5, max: 40 },
     ]),
+    limits: drawLimits(prng.child("limits")),
     faults: drawFaults(prng.child("faults"), hosts),
+  };
+}
+
+/** Most servers live by the product's own, which short runs never reach. */
+function drawLimits(prng: Prng): Partial<MemberLimits> {
+  const [hasShortHistory, hasSmallLog, isHeldBack, isSlowToSend] = [3, 4, 8, 4].map((in_) =>
+    prng.chance(1, in_),
+  );
+  return {
+    ...(hasShortHistory ? { historyChangesMax: pick(prng, [1, 2, 4, 10]) } : {}),
+    ...(hasSmallLog ? SMALL_LOG : {}),
+    ...(isHeldBack
+      ? { uncommittedEntriesMax: pick(prng, [2, 8]), uncommittedBytesMax: 8_192 }
+      : {}),
+    ...(isSlowToSend ? { flow: pick(prng, SMALL_FLOWS) } : {}),
   };
 }
 

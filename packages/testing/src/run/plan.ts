@@ -4,6 +4,7 @@
  * give equal runs on the same commit. Types only.
  */
 
+import type { MemberLimits } from "@conclave/server/member";
 import type { Fault } from "../fault/fault.ts";
 
 export interface ClientPlan {
@@ -39,6 +40,8 @@ export interface Plan {
   readonly isEncoded: boolean;
   /** Entries of a group after which a snapshot is taken; small ones make for many. */
   readonly snapshotEveryEntries: number;
+  /** By which servers live, beside that; what is left out is the product's own. */
+  readonly limits: Partial<MemberLimits>;
   readonly syncMs: number;
   readonly delayMs: { readonly min: number; readonly max: number };
   /** Faults go on for so long; then everything heals, and the cluster has to go on. */

@@ -38,11 +38,12 @@ export async function runPlan(plan: Plan, machine: Machine): Promise<Outcome> {
 }
 
 function worldOf(plan: Plan, { drain }: Machine): World {
-  const { seed, nodes, partitions, driftPpm, syncMs, isEncoded, snapshotEveryEntries } = plan;
+  const { seed, nodes, partitions, driftPpm, syncMs, isEncoded, snapshotEveryEntries, limits } =
+    plan;
   return createWorld({
     ...{ seed, nodes, partitions, drain, driftPpm, syncMs, isEncoded },
     path: pathOf(plan),
-    limits: { snapshotEveryEntries },
+    limits: { ...limits, snapshotEveryEntries },
   });
 }
 
@@ -126,9 +127,20 @@ class Run {
   #ills(): string {
     const down = this.#world.servers.filter(({ state }) => state !== "running");
     if (down.length > 0) return `${down.map(({ host, state }) => `${host} is ${state}`)}`;
+    const leaderless = this.#leaderless();
+    if (leaderless.length > 0) return `nobody leads the groups ${leaderless}`;
     const led = new Set(this.#crew.beliefs().map(({ election }) => election));
     const vacant = this.#crew.waiting().filter(({ election }) => !led.has(election));
     return vacant.map(({ election, candidate }) => `${candidate} waits for ${election}`).join();
+  }
+
+  /** A client may believe for a while that nobody else can be elected. */
+  #leaderless(): readonly number[] {
+    const { partitionCount, servers } = this.#world.view();
+    const groups = Array.from({ length: partitionCount }, (_, i) => i + 1);
+    return groups.filter((group) => {
+      return !servers.some(({ groups }) => groups[group - 1]?.status().role.kind === "leader");
+    });
   }
 
   #conclude(): void {

@@ -5,7 +5,6 @@
  */
 
 import { assert, type CancelTimer, type Clock, type Prng } from "@conclave/base";
-import type { HostLimits } from "@conclave/raft";
 import type { CrashFate, MemoryDisk } from "@conclave/raft/memory";
 import type { ElectionNode } from "@conclave/server";
 import {
@@ -13,6 +12,7 @@ import {
   createMemoryDirectory,
   type ListedMember,
   type MemberChance,
+  type MemberLimits,
   type MemoryDirectory,
   openDirectory,
   type RunningMember,
@@ -40,7 +40,7 @@ export interface SimServerOptions {
   readonly prng: Prng;
   readonly driftPpm: number;
   readonly syncMs: number;
-  readonly limits: Partial<HostLimits>;
+  readonly limits: Partial<MemberLimits>;
   readonly isEncoded: boolean;
   readonly hostAt: (address: string) => string;
   readonly observe: (observation: Observation) => void;

@@ -6,8 +6,7 @@
 
 import { assert, type Clock, createPrng, type Prng } from "@conclave/base";
 import { snapshot } from "@conclave/fsm";
-import type { HostLimits } from "@conclave/raft";
-import { readStates } from "@conclave/server/member";
+import { type MemberLimits, readStates } from "@conclave/server/member";
 import type { ClientProcess, ClientStart } from "./client-process.ts";
 import type { Host } from "./connection.ts";
 import { type Network, type PathProfile, SimNetwork } from "./network.ts";
@@ -33,8 +32,8 @@ export interface WorldOptions {
   readonly path?: PathProfile;
   /** How long a sync of a disk takes. Default 0. */
   readonly syncMs?: number;
-  /** By which the logs live. Segments are small by default, so that there are many. */
-  readonly limits?: Partial<HostLimits>;
+  /** By which servers live. Segments are small by default, so that there are many. */
+  readonly limits?: Partial<MemberLimits>;
   /** Whether frames are encoded to bytes on their way, or pass as the objects that they are. Default true. */
   readonly isEncoded?: boolean;
 }
@@ -84,7 +83,7 @@ export function createWorld(options: WorldOptions): World {
 }
 
 /** Small, so that files are many, and cheap to make. */
-const SMALL_LIMITS: Partial<HostLimits> = { segmentBytes: 128 * 1024, entryBytesMax: 64 * 1024 };
+const SMALL_LIMITS: Partial<MemberLimits> = { segmentBytes: 128 * 1024, entryBytesMax: 64 * 1024 };
 
 class SimWorld implements World {
   readonly clock: Clock;
