@@ -52,6 +52,11 @@ test("O1: a term that the first cluster may have issued after the backup is not 
   expect(verdictOf(oneLeaderPerTerm, [...OLD, late, ...NEW])?.rule).toBe("O1");
 });
 
+test("E5: one backup restored a second time begins below what the first time came to", () => {
+  expect(verdictOf(revisions, [...OLD, ANOTHER, ANOTHER])).toBeUndefined();
+  expect(verdictOf(revisions, [...OLD, ...NEW, ANOTHER])?.rule).toBe("E5");
+});
+
 test("O4: a watch that goes on in the second from where it was in the first says that it has missed something", () => {
   const told = watched(LED, TERM, ["b"]);
   const gap = watched(VACANT, 0n, [], true);

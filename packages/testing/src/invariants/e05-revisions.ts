@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** E5: revisions of a partition rise by one with each change, and each change names the one before it. */
+/**
+ * E5: revisions of a partition rise by one with each change, and each change names the one before it.
+ * Those of a cluster that was restored come after all of the one before.
+ */
 
 import { broken } from "./broken.ts";
 import type { StoryRule } from "./story.ts";
@@ -11,6 +14,12 @@ export const revisions: StoryRule = {
     const gone = new Set<string>();
     return {
       another() {
+        for (const [partition, told] of last) {
+          const first = story.firstRevisionOf(partition);
+          if (first > told) continue;
+          const where = `partition ${partition} of the restored cluster`;
+          return broken("E5", `${where} begins at revision ${first}; ${told} was told before`);
+        }
         last.clear();
         gone.clear();
         return undefined;
