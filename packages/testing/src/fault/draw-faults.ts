@@ -43,13 +43,23 @@ const KINDS: readonly FaultKind[] = [
 
 /** When the first one comes: by then a small cluster has formed and somebody leads. */
 const BEGIN_MS = 1_000;
+/** About as long as an election: what comes within it comes before anybody has got over the first. */
+const BURST_MS = 700;
+
+/** When faults come, and whom most of them hit. */
+interface Aim {
+  readonly fromMs: number;
+  readonly spanMs: number;
+  readonly victim: number | undefined;
+}
 
 export function drawFaults(prng: Prng, hosts: Hosts): readonly Fault[] {
   const kinds = KINDS.filter(() => prng.chance(1, 3));
   const count = kinds.length === 0 ? 0 : 1 + prng.below(12);
-  const faults = Array.from({ length: count }, () => draw(pick(prng, kinds), prng, hosts));
+  const aim = drawAim(prng.child("aim"), hosts);
+  const faults = Array.from({ length: count }, () => draw(pick(prng, kinds), prng, hosts, aim));
   if (hosts.nodes >= 3 && prng.chance(1, 4))
-    faults.push(draw(pick(prng, DESTRUCTIVE), prng, hosts));
+    faults.push(draw(pick(prng, DESTRUCTIVE), prng, hosts, aim));
   if (prng.chance(1, 12)) {
     const restore = drawRestore(prng, hosts);
     // A new cluster needs all that it was told of to begin: who is wiped before is to be restored again.
@@ -61,12 +71,23 @@ export function drawFaults(prng: Prng, hosts: Hosts): readonly Fault[] {
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
-function draw(kind: FaultKind, prng: Prng, hosts: Hosts): Fault {
-  const atMs = BEGIN_MS + prng.below(hosts.safetyMs - BEGIN_MS);
-  const node = 1 + prng.below(hosts.nodes);
+/** Over the whole run and anywhere; or, in one run of three, all in a burst, and mostly at one node. */
+function drawAim(prng: Prng, { nodes, safetyMs }: Hosts): Aim {
+  if (!prng.chance(1, 3)) {
+    return { fromMs: BEGIN_MS, spanMs: safetyMs - BEGIN_MS, victim: undefined };
+  }
+  const fromMs = BEGIN_MS + prng.below(safetyMs - BEGIN_MS - BURST_MS);
+  return { fromMs, spanMs: BURST_MS, victim: 1 + prng.below(nodes) };
+}
+
+function draw(kind: FaultKind, prng: Prng, hosts: Hosts, aim: Aim): Fault {
+  const atMs = aim.fromMs + prng.below(aim.spanMs);
+  const anyNode = 1 + prng.below(hosts.nodes);
+  const victim = aim.victim !== undefined && prng.chance(1, 2) ? aim.victim : undefined;
+  const node = victim ?? anyNode;
   const client = pick(prng, hosts.clients);
   const names = [...nodeNames(hosts.nodes), ...hosts.clients];
-  const host = pick(prng, names);
+  const host = pick(prng, victim === undefined ? names : names.slice(victim - 1, victim));
   const other = pick(
     prng,
     names.filter((name) => name !== host),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Every rule that the product asserts of itself: a failed assertion breaks the rule that its message
+ * Every rule that the product asserts of itself, or a user of it in a run: a failed assertion breaks the rule that its message
  * begins with. What else was thrown that nobody caught breaks no rule with a number, and is wrong.
  */
 
@@ -12,7 +12,7 @@ export const asserted: Rule = {
   begin: () => ({
     observe(seen) {
       if (seen.kind !== "broken") return undefined;
-      const rule = /^([RESC]\d+):/.exec(seen.message)?.[1] ?? "?";
+      const rule = /^([RESCO]\d+):/.exec(seen.message)?.[1] ?? "?";
       return broken(rule, `${seen.where}: ${seen.message}`);
     },
   }),

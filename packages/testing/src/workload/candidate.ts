@@ -4,6 +4,7 @@
  * leadership to what it says, and resigns when it has had enough.
  */
 
+import { assert } from "@conclave/base";
 import type { Leadership } from "@conclave/client";
 import { ElectionError } from "@conclave/client";
 import { pause, rest, type Stage } from "./stage.ts";
@@ -82,12 +83,16 @@ function answeredResignation({ clock }: Stage, { remainingMs }: Leadership): () 
 }
 
 function standingOf(leadership: Leadership): "held" | "suspended" | "over" {
+  // Asked first: on a real machine time passes between the two.
+  const { remainingMs } = leadership;
   try {
     leadership.assertHeld();
-    return "held";
   } catch (error) {
     return error instanceof ElectionError && error.code === "SUSPENDED" ? "suspended" : "over";
   }
+  // Rules look at the time that is left; this is what work in office goes by.
+  assert(remainingMs > 0, "O2: nobody may act in an office whose lease is over");
+  return "held";
 }
 
 /** Counts up in the register; the fence is asked for before each write, as the SDK's guide says. */
