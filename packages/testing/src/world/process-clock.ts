@@ -110,6 +110,8 @@ export class ProcessClock implements Clock {
   }
 
   #rebase(): void {
+    // A machine may be told to sleep while it sleeps: both are time in which it slept.
+    if (this.#isSuspended) this.#sleptUs += this.#time.nowUs - this.#sinceUs;
     this.#sinceLocalUs = this.#localUs();
     this.#sinceUs = this.#time.nowUs;
   }

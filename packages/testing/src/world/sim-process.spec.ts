@@ -124,3 +124,15 @@ test("a wall clock jumps alone", () => {
   process.clock.jumpWall(-5_000);
   expect([process.clock.wallMs() - before, process.clock.monotonicMs()]).toEqual([-5_000, 0]);
 });
+
+test("a machine that is told to sleep while it sleeps has slept all the time", async () => {
+  const { process, passTo } = create();
+
+  process.suspend();
+  await passTo(700);
+  process.suspend();
+  await passTo(1_000);
+  process.resume("timers-first");
+
+  expect([process.clock.monotonicMs(), process.clock.uptimeMs()]).toEqual([0, 1_000]);
+});
