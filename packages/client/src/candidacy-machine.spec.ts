@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import {
   type Fact,
+  isInOffice,
   type MachineEffect,
   type MachineEvent,
   type MachineState,
@@ -28,6 +29,17 @@ test("an answer of an earlier session changes nothing", () => {
   expect(state.epoch).toBe(3);
   expect(late.state).toBe(state);
   expect(late.effects).toEqual([]);
+});
+
+test("told of an office while it enters, it has none before the answer says so", () => {
+  const entering = run([wantIn, told(1, leading(5n, 3n))]).state;
+  expect(isInOffice(entering)).toBe(false);
+
+  const queued = step(entering, answered(1, waiting(7n, 4n))).state;
+  expect(isInOffice(queued)).toBe(false);
+  const won = step(entering, answered(1, waiting(4n, 2n))).state;
+  expect(isInOffice(won)).toBe(true);
+  expect(won.term).toBe(3n);
 });
 
 test("what is true at an earlier revision is old news", () => {

@@ -96,6 +96,14 @@ export const OUTSIDE: MachineState = {
   goneMeanwhile: undefined,
 };
 
+/**
+ * Whether the server has said that this candidacy leads. What is told while its Enter is under way may be
+ * about the candidacy before it, by a node that lags: the answer to the Enter tells them apart.
+ */
+export function isInOffice({ place, inFlight }: MachineState): boolean {
+  return place === "leading" && inFlight !== "enter";
+}
+
 export function step(state: MachineState, event: MachineEvent): Step {
   if ("epoch" in event && event.epoch !== state.epoch) return { state, effects: [] };
   switch (event.kind) {

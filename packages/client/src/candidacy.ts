@@ -12,6 +12,7 @@ import { unreachable } from "@conclave/base";
 import type { Answer, CallListener, CancelCall } from "./calls.ts";
 import {
   type Fact,
+  isInOffice,
   type MachineEffect,
   type MachineEvent,
   type MachineState,
@@ -169,14 +170,15 @@ export class Candidacy implements SessionMember {
   }
 
   #reviewOffice(): void {
-    const { place, term, epoch, confirmedBy } = this.#state;
+    const { term, epoch, confirmedBy } = this.#state;
     const session = this.#session;
     const remainingMs = session?.remainingInFrameMs(this.partition) ?? 0;
     if (this.#office !== undefined && remainingMs <= 0) this.#finish("expired");
     const isConfirmed = session?.isConfirmed(this.partition, confirmedBy) === true;
     const name = `${epoch} ${term}`;
     const isNew = this.#office === undefined && this.#spent !== name;
-    if (place === "leading" && isNew && isConfirmed && remainingMs > 0 && this.isWanted) {
+    const isLeading = isInOffice(this.#state) && this.isWanted;
+    if (isLeading && isNew && isConfirmed && remainingMs > 0) {
       this.#spent = name;
       this.#office = new HeldOffice(this.#options.election, term, this.#ground());
       for (const waiting of this.#offices.splice(0)) waiting.resolve(this.#office);

@@ -97,7 +97,8 @@ test("a reading of a partition without a leader is asked again, and ends as NO_Q
   const patient = client.election("orders").get();
   await world.advance(9_000);
   world.server.stall(1, false);
-  await world.advance(200);
+  // By now it asks once a second.
+  await world.advance(1_000);
   expect((await patient).term).toBe(1n);
 
   world.server.stall(1, true);
