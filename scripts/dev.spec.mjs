@@ -24,7 +24,8 @@ describe("scripts/dev.mjs", () => {
     const ended = nodeOnce(["--import", `data:text/javascript,${pretend}`, "scripts/dev.mjs"]);
 
     const sentence = `Conclave needs Node 20.19 or newer; this is ${version}.\n`;
-    const usage = "usage: node scripts/dev.mjs start|test|verify|fix|generate|golden|bench|sim|chaos\n";
+    const usage =
+      "usage: node scripts/dev.mjs start|test|verify|fix|generate|golden|bench|sim|chaos\n";
     expect(ended.stderr).toBe(code === 1 ? sentence : usage);
     expect(ended.status).toBe(code);
   });
