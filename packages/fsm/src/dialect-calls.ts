@@ -4,7 +4,7 @@
  * silently where the native ones refuse (semantics A1, A3, A5).
  */
 
-import { unreachable } from "@conclave/base";
+import { assert, unreachable } from "@conclave/base";
 import { remember, type Standing, standingInOrder, standingInSet } from "./answers.ts";
 import { bind, isBound, unbind } from "./binding.ts";
 import { joinElection, leaveElection, rebind } from "./candidate-commands.ts";
@@ -24,6 +24,7 @@ import { steer } from "./steering.ts";
 import { refused, type Turn } from "./turn.ts";
 
 export function applyDialectCall(turn: Turn, call: DialectCall): Reply {
+  if (call.sessionId === 0n) return executeForNobody(turn, call);
   const session = findSession(turn.state, call.sessionId);
   if ("reason" in session) return session;
   const { order } = call;
@@ -89,6 +90,8 @@ function execute(turn: Turn, session: Session, call: DialectCall): DialectDone |
       return remove(turn, election);
     case "restore":
       return restoreLatch(turn, operation);
+    case "pass":
+      return dialectDone(turn, undefined, false);
     default:
       break;
   }
@@ -101,13 +104,34 @@ function execute(turn: Turn, session: Session, call: DialectCall): DialectDone |
   if (operation.kind === "enter") {
     return enter(turn, session, operation.key, operation.candidate);
   }
-  const candidacy = election && findCandidacy(election, operation.candidate);
+  return move(turn, election, operation);
+}
+
+/** For a caller without a session, to whom only verbs that go by name are open. */
+function executeForNobody(turn: Turn, { operation }: DialectCall): DialectDone {
+  const election = findElection(turn.state, operation.key);
+  if (operation.kind === "delete") return remove(turn, election);
+  assert(isMove(operation), "E19: what binds a session has one");
+  return move(turn, election, operation);
+}
+
+type Move = Extract<DialectOperation, { readonly candidate: string }>;
+
+/** Whoever asks; somebody unknown stays as he is, silently (semantics A1). */
+function move(turn: Turn, election: Election | undefined, operation: Move): DialectDone {
+  const { kind, candidate } = operation;
+  assert(kind !== "enter", "E19: what binds a session has one");
+  const candidacy = election && findCandidacy(election, candidate);
   if (candidacy === undefined) return dialectDone(turn, election, false);
-  if (operation.kind === "withdraw") {
+  if (kind === "withdraw") {
     leaveElection(turn, candidacy);
     return dialectDone(turn, election, true);
   }
-  return dialectDone(turn, election, steer(turn, candidacy, operation.kind, ""));
+  return dialectDone(turn, election, steer(turn, candidacy, kind, ""));
+}
+
+function isMove(operation: DialectOperation): operation is Move {
+  return "candidate" in operation;
 }
 
 function create(turn: Turn, session: Session, key: PrimitiveKey): DialectDone | Refused {

@@ -23,6 +23,10 @@ export interface OpenIndexedSession {
 /** One call of a dialect's client, under the session it belongs to. */
 export interface DialectCall {
   readonly kind: "dialect-call";
+  /**
+   * 0: nobody's. Verbs that go by name whoever asks (withdraw, anoint, promote, demote, evict,
+   * delete) need no session where their order is free.
+   */
   readonly sessionId: SessionId;
   readonly order: CallOrder;
   readonly operation: DialectOperation;
@@ -48,6 +52,11 @@ export type DialectOperation =
   | { readonly kind: "close"; readonly key: PrimitiveKey }
   /** Deletes it for everybody; `changed` in the reply tells whether there was anything. */
   | { readonly kind: "delete"; readonly key: PrimitiveKey }
+  /**
+   * Does nothing under its number: a Create or Close of a primitive that is not at home here, which
+   * S0 and S1 may send to every partition.
+   */
+  | { readonly kind: "pass"; readonly key: PrimitiveKey }
   | {
       readonly kind: "enter" | "withdraw" | "anoint" | "promote" | "demote" | "evict";
       readonly key: PrimitiveKey;

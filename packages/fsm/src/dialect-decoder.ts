@@ -96,7 +96,7 @@ function readDialectCall(reader: WireReader): DialectCommand | undefined {
   return operation && { kind: "dialect-call", sessionId, order, operation };
 }
 
-const LIFECYCLES = ["create", "close", "delete"] as const;
+const LIFECYCLES = ["create", "close", "delete", "pass"] as const;
 
 function operationOf(reader: WireReader, parts: OperationParts): DialectOperation | undefined {
   const { key, input, lifecycle, restore } = parts;

@@ -363,3 +363,35 @@ describe("S1 numbers and primitives", () => {
     expect(showReply(ask(2, on("enter", "a")))).toBe("already_answered");
   });
 });
+
+describe("calls that touch no session's primitives", () => {
+  test("a call that passes takes its number and changes nothing, in strict order too", () => {
+    const driver = createDriver();
+    driver.run({ kind: "open-indexed-session", dialect: "s0", ttlMs: 30_000 });
+    const ask = (number: number, operation: DialectOperation): Reply =>
+      driver.ask(call(1n, operation, { kind: "strict", number }));
+    expect(showReply(ask(1, { kind: "pass", key: KEY }))).toBe("done unchanged");
+    expect(viewOf(driver.state, KEY)).toBeUndefined();
+    expect(showReply(ask(1, { kind: "pass", key: KEY }))).toBe("done unchanged replayed");
+    expect(showReply(ask(2, { kind: "create", key: KEY }))).toBe("done unchanged");
+  });
+
+  test("verbs that go by name need no session; what binds one is refused without", () => {
+    const driver = createDriver();
+    driver.run(open(1n), enter("a", 1n), enter("b", 1n));
+    expect(publish(leaderFirst, termOf(driver.ask(call(0n, on("anoint", "b")))))).toBe(
+      "2, b, [b a]",
+    );
+    expect(publish(leaderFirst, termOf(driver.ask(call(0n, on("withdraw", "b")))))).toBe(
+      "3, a, [a]",
+    );
+    expect(showReply(driver.ask(call(0n, on("evict", "nobody"))))).toBe("done unchanged");
+    expect(driver.ask(call(0n, on("enter", "c")))).toMatchObject({ reason: "invalid_field" });
+    expect(driver.ask(call(0n, { kind: "create", key: KEY }))).toMatchObject({
+      reason: "invalid_field",
+    });
+    const numbered = call(0n, on("anoint", "a"), { kind: "once", number: 1n });
+    expect(driver.ask(numbered)).toMatchObject({ reason: "invalid_field" });
+    expect(showReply(driver.ask(call(0n, { kind: "delete", key: KEY })))).toBe("done");
+  });
+});

@@ -179,13 +179,14 @@ function writeDialectCall(writer: WireWriter, call: DialectCall): void {
   writeOrder(writer, call.order);
 }
 
-const LIFECYCLES = { create: 1, close: 2, delete: 3 } as const;
+const LIFECYCLES = { create: 1, close: 2, delete: 3, pass: 4 } as const;
 
 function writeOperation(writer: WireWriter, operation: DialectOperation): void {
   switch (operation.kind) {
     case "create":
     case "close":
     case "delete":
+    case "pass":
       writeNumber(writer, 4, LIFECYCLES[operation.kind]);
       break;
     case "events":

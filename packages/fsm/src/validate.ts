@@ -173,7 +173,7 @@ function checkLabels(limits: Limits, labels: Metadata): Problem {
 function checkDialectCall(limits: Limits, call: DialectCall): Problem {
   const { operation } = call;
   const problem =
-    checkSessionId("sessionId", call.sessionId) ??
+    (mayBeNobodys(call) ? undefined : checkSessionId("sessionId", call.sessionId)) ??
     checkKey(limits, operation.key, "operation.key") ??
     checkOrder(call.order);
   if (problem !== undefined) return problem;
@@ -181,6 +181,7 @@ function checkDialectCall(limits: Limits, call: DialectCall): Problem {
     case "create":
     case "close":
     case "delete":
+    case "pass":
       return undefined;
     case "events":
       return call.order.kind === "strict" ? undefined : invalid("order", "a number of S0");
@@ -189,6 +190,20 @@ function checkDialectCall(limits: Limits, call: DialectCall): Problem {
     default:
       return checkCandidate(limits, operation.candidate, "operation.candidate");
   }
+}
+
+/** Verbs that go by name, whoever asks (semantics A1). */
+const NOBODYS: ReadonlySet<string> = new Set([
+  "withdraw",
+  "anoint",
+  "promote",
+  "demote",
+  "evict",
+  "delete",
+]);
+
+function mayBeNobodys({ order, operation, sessionId }: DialectCall): boolean {
+  return sessionId === 0n && order.kind === "free" && NOBODYS.has(operation.kind);
 }
 
 function checkOrder(order: CallOrder): Problem {
