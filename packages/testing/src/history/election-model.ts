@@ -45,6 +45,18 @@ export function enter(state: ModelState, name: string, client: string): ModelSta
   return changed(state, [...state.queue, { name, client }]);
 }
 
+/**
+ * Another client takes the candidacy from who holds it, in place: an office anew, under a new term; of
+ * one who waits nothing changes that is seen. Undefined where nobody else holds the name.
+ */
+export function takeOver(state: ModelState, name: string, client: string): ModelState | undefined {
+  const { queue } = state;
+  const at = queue.findIndex((candidacy) => candidacy.name === name);
+  if (at < 0 || queue[at]!.client === client) return undefined;
+  const taken = queue.toSpliced(at, 1, { name, client });
+  return at === 0 ? changed(state, taken) : { ...state, queue: taken };
+}
+
 /** @param client whose candidacy; undefined: whoever holds the name. Undefined where it is not there. */
 export function leave(
   state: ModelState,

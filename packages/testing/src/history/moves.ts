@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What may happen next in a state, the likeliest first: whatever leads towards the next answer. */
 
-import { enter, leaveUnasked, type ModelState } from "./election-model.ts";
+import { enter, leaveUnasked, type ModelState, takeOver } from "./election-model.ts";
 import type { Step } from "./plan.ts";
 import type { Move, Progress } from "./progress.ts";
 import { effectOf } from "./step-effect.ts";
@@ -36,10 +36,12 @@ function opens(progress: Progress, state: ModelState): readonly Move[] {
 
 function unasked(progress: Progress, state: ModelState): readonly Move[] {
   const moves: Move[] = [];
-  for (const { candidate, client, fromNs, untilNs, endedBy } of progress.plan.mayEnter) {
+  for (const campaign of progress.plan.mayEnter) {
+    const { candidate, client, fromNs, untilNs, endedBy, takesOver } = campaign;
     if (!isWithin(progress, fromNs, untilNs)) continue;
     if (endedBy !== undefined && progress.isDone(endedBy)) continue;
-    const after = enter(state, candidate, client);
+    const taken = takesOver ? takeOver(state, candidate, client) : undefined;
+    const after = taken ?? enter(state, candidate, client);
     if (after !== undefined) moves.push({ kind: "unasked", state: after, atNs: fromNs });
   }
   for (const { candidate, client, fromNs, untilNs } of progress.plan.mayLeave) {

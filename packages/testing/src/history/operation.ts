@@ -21,7 +21,12 @@ export interface SeenElection {
  *   returns then, whether the server has answered or not.
  */
 export type Call =
-  | { readonly kind: "campaign"; readonly candidate: string }
+  | {
+      readonly kind: "campaign";
+      readonly candidate: string;
+      /** Takes the candidacy over where another client holds the name. Default: waits for it. */
+      readonly takeover?: boolean;
+    }
   | { readonly kind: "resign"; readonly candidate: string; readonly term: bigint }
   | { readonly kind: "get"; readonly read: "linearizable" | "stale" }
   | { readonly kind: "check-fence"; readonly term: bigint }

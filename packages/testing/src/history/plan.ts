@@ -8,7 +8,7 @@
 
 import { unreachable } from "@conclave/base";
 import { type ModelState, NOTHING, type Verb } from "./election-model.ts";
-import type { History, MayLeave, Operation, SeenElection } from "./operation.ts";
+import type { Call, History, MayLeave, Operation, SeenElection } from "./operation.ts";
 
 export type Action =
   | { readonly kind: "led"; readonly candidate: string; readonly term: bigint }
@@ -58,6 +58,7 @@ export interface OpenCommand extends Omit<Step, "returnNs" | "after" | "isReadin
 interface MayEnter {
   readonly candidate: string;
   readonly client: string;
+  readonly takesOver: boolean;
   readonly fromNs: bigint;
   readonly untilNs: bigint | undefined;
   /** The step with which it was over. */
@@ -93,7 +94,7 @@ export function planOf({ operations, mayLeave, beginningOf }: History): Plan {
     const { call } = operation;
     switch (call.kind) {
       case "campaign":
-        addCampaign(plan, operation, call.candidate, nextCampaigns.get(operation));
+        addCampaign(plan, operation, call, nextCampaigns.get(operation));
         break;
       case "resign":
         addResignation(plan, operation, call.candidate, nextCampaigns.get(operation));
@@ -147,7 +148,7 @@ function nextCampaignOf(operations: readonly Operation[]): Map<Operation, bigint
 function addCampaign(
   plan: Growing,
   operation: Operation,
-  candidate: string,
+  { candidate, takeover = false }: Extract<Call, { readonly kind: "campaign" }>,
   nextNs: bigint | undefined,
 ): void {
   const { client, startNs, endNs, result } = operation;
@@ -157,12 +158,12 @@ function addCampaign(
     const action = { kind: "led", candidate, term: result.term } as const;
     const endedBy = stepOf(operation, action, endNs);
     plan.steps.push(endedBy);
-    plan.mayEnter.push({ ...common, untilNs: endNs, endedBy });
+    plan.mayEnter.push({ ...common, takesOver: takeover, untilNs: endNs, endedBy });
     return;
   }
   // It was evicted, was too late or gave up: then its client takes it out when it can.
   const untilNs = result?.kind === "refused" ? endNs : undefined;
-  plan.mayEnter.push({ ...common, untilNs, endedBy: undefined });
+  plan.mayEnter.push({ ...common, takesOver: takeover, untilNs, endedBy: undefined });
   plan.mayLeave.push({ ...common, untilNs: nextNs });
 }
 

@@ -13,7 +13,7 @@ export function operationText({ client, call, startNs, endNs, result }: Operatio
 function callText(call: Call): string {
   switch (call.kind) {
     case "campaign":
-      return `campaign ${call.candidate}`;
+      return `campaign ${call.candidate}${call.takeover === true ? ", taking over" : ""}`;
     case "resign":
       return `resign ${call.candidate} from term ${call.term}`;
     case "get":

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * O2: nobody is let into office before the holder has resigned, an operator has moved it, or its expiry
- * has committed; and an expiry does not commit while its holder, by its own clocks, still believes.
+ * has committed: the very process, and not another of its name. An expiry does not commit while its holder, by its own clocks, still believes.
  */
 
 import { broken } from "./broken.ts";
@@ -10,18 +10,22 @@ import type { StoryRule, Turn } from "./story.ts";
 export const noEarlyGrant: StoryRule = {
   id: "O2",
   begin: (story) => {
+    const clients = new Map<bigint, string>();
     /** Offices whose holders' sessions have just ended for want of renewals. */
     let expired: { readonly election: string; readonly term: bigint }[] = [];
     return {
       observe(seen) {
+        if (seen.kind === "session-drawn") clients.set(seen.sessionId, seen.client);
         if (seen.kind !== "office" || seen.state !== "taken" || !story.isTold) return undefined;
-        const { election, term, candidate } = seen;
-        const isGranted = story
+        const { election, term, candidate, client } = seen;
+        const given = story
           .pastsOf(election)
-          .some((past) => past.term === term && past.candidates[0] === candidate);
-        const office = `${election}#${term}`;
-        if (isGranted) return undefined;
-        return broken("O2", `${candidate} took ${office}, which it had not been given`);
+          .find((past) => past.term === term && past.candidates[0] === candidate);
+        const what = `${client} took ${election}#${term} as ${candidate}`;
+        if (given === undefined) return broken("O2", `${what}, which it had not been given`);
+        const other = given.holder === undefined ? undefined : clients.get(given.holder);
+        if (other === undefined || other === client) return undefined;
+        return broken("O2", `${what}, which was given to ${other}`);
       },
       chapter({ turns }) {
         for (const turn of turns) {

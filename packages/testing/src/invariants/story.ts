@@ -33,6 +33,8 @@ export interface Past {
   readonly term: bigint;
   /** The first leads. */
   readonly candidates: readonly string[];
+  /** The session of the one that leads: it tells processes of one name apart. */
+  readonly holder?: bigint | undefined;
   readonly cause: Cause | "nothing";
 }
 
@@ -148,7 +150,9 @@ export class Story {
     this.#elections.set(election, pasts);
     const before = pasts.at(-1) ?? BEFORE_ALL;
     const { revision, term, cause } = change;
-    const after = { revision, term, candidates: rearranged(before.candidates, change), cause };
+    const holder = change.leader?.sessionId;
+    const candidates = rearranged(before.candidates, change);
+    const after = { revision, term, candidates, holder, cause };
     pasts.push(after);
     return { election, change, before, after };
   }

@@ -123,9 +123,10 @@ export class Crew {
   }
 
   waiting(): WorldView["waiting"] {
-    return [...this.#members.values()].flatMap(({ plan, process, name }) => {
+    return [...this.#members.values()].flatMap(({ plan, process }) => {
       if (plan === undefined || process?.isAlive !== true) return [];
-      return this.#electionsOf(plan).map((election) => ({ election, candidate: name, sinceMs: 0 }));
+      const candidate = candidateOf(plan);
+      return this.#electionsOf(plan).map((election) => ({ election, candidate, sinceMs: 0 }));
     });
   }
 
@@ -182,11 +183,15 @@ export class Crew {
   }
 
   #candidacies(plan: ClientPlan): Act {
-    const { name: candidate, ttlMs, graceMs } = plan;
+    const { ttlMs, graceMs, takesOver = false } = plan;
+    const candidate = candidateOf(plan);
     return (stage) =>
       this.#electionsOf(plan).map((election) => {
         const chance = stage.prng.child(election);
-        return stand({ ...stage, prng: chance }, { election, candidate, ttlMs, graceMs });
+        return stand(
+          { ...stage, prng: chance },
+          { election, candidate, ttlMs, graceMs, takesOver },
+        );
       });
   }
 
@@ -213,6 +218,10 @@ export class Crew {
       isCalm: () => this.#isCalm,
     };
   }
+}
+
+function candidateOf({ name, candidate }: ClientPlan): string {
+  return candidate ?? name;
 }
 
 /** Of virtual time, as histories have it: on the microsecond. */

@@ -37,7 +37,8 @@ export function drawPlan(seed: bigint): Plan {
   const partitions = pick(prng, [1, 1, 2, 3]);
   const elections = 1 + prng.below(3);
   const isBeyond = prng.chance(1, 10);
-  const clients = drawClients(prng.child("clients"), elections, isBeyond);
+  const drawn = drawClients(prng.child("clients"), elections, isBeyond);
+  const clients = drawNames(prng.child("names"), drawn);
   const safetyMs = pick(prng, SAFETY_MS);
   const names = clients.map(({ name }) => name);
   const hosts = { nodes, partitions, clients: names, safetyMs, isBeyond };
@@ -83,6 +84,21 @@ function drawClients(prng: Prng, elections: number, isBeyond: boolean): readonly
     graceMs: pick(prng, [0, 0, 100, 500]),
     driftPpm: driftPpm(prng, isBeyond),
     elections: 1 + prng.below(elections),
+  }));
+}
+
+/**
+ * Mostly each has a name of its own and waits for it. In some runs two share one, in some a process that
+ * comes back takes its name from the one before it.
+ */
+function drawNames(prng: Prng, clients: readonly ClientPlan[]): readonly ClientPlan[] {
+  const isShared = prng.chance(1, 4);
+  const isTaken = prng.chance(1, isShared ? 2 : 6);
+  const [first] = clients;
+  return clients.map((client, i) => ({
+    ...client,
+    ...(isShared && (i === 1 || (i > 1 && prng.chance(1, 4))) ? { candidate: first!.name } : {}),
+    ...(isTaken && prng.chance(2, 3) ? { takesOver: true } : {}),
   }));
 }
 

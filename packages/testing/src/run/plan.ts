@@ -16,6 +16,10 @@ export interface ClientPlan {
   readonly driftPpm: number;
   /** In how many of the elections it stands. */
   readonly elections: number;
+  /** The name that it stands under, which another may stand under too. Default: its own. */
+  readonly candidate?: string;
+  /** Takes its name over when it comes up, and now and then later. Default: it waits for it. */
+  readonly takesOver?: boolean;
 }
 
 export interface Plan {

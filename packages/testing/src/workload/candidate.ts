@@ -14,10 +14,14 @@ export interface Standing {
   readonly candidate: string;
   readonly ttlMs: number;
   readonly graceMs: number;
+  /** Takes the name from whoever holds it: at first, and now and then later. */
+  readonly takesOver?: boolean;
 }
 
 /** Of the writes in office, one in so many is the last. */
 const RESIGNS_ONE_IN = 30;
+/** Of the campaigns of one that takes its name over, one in so many does so again. */
+const TAKES_OVER_ONE_IN = 6;
 /** For how long the SDK waits for a resignation's answer, at most. */
 const RESIGN_WAITS_MS = 10_000;
 /** A write is on its way for up to so long after the fence was asked for. */
@@ -25,13 +29,15 @@ const WRITE_MS = 20;
 
 /** Until its process ends. */
 export async function stand(stage: Stage, standing: Standing): Promise<never> {
-  const { election, candidate, ttlMs, graceMs } = standing;
-  const { name: client, recorder } = stage;
+  const { election, candidate, ttlMs, graceMs, takesOver = false } = standing;
+  const { name: client, recorder, prng } = stage;
   const handle = stage.client.election(election);
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
+    const takeover = takesOver && (isFirst || prng.chance(1, TAKES_OVER_ONE_IN));
+    const how = takeover ? { takeover } : {};
     const { value: leadership } = await recorder.record(
-      { client, election, call: { kind: "campaign", candidate } },
-      () => handle.campaign({ candidate, ttlMs, graceMs }),
+      { client, election, call: { kind: "campaign", candidate, ...how } },
+      () => handle.campaign({ candidate, ttlMs, graceMs, ...how }),
       ({ fence }) => ({ kind: "led", term: fence.term, revision: undefined }),
     );
     if (leadership !== undefined) await lead(stage, standing, leadership);

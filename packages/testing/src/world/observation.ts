@@ -72,6 +72,8 @@ export type Observation =
       readonly group: GroupId;
       readonly index: number;
     }
+  /** A process of a client will go by this session, which no other has. */
+  | { readonly kind: "session-drawn"; readonly client: string; readonly sessionId: bigint }
   /** What a client believes: told at each change, from its own side. */
   | {
       readonly kind: "office";

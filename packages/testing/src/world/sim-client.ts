@@ -18,6 +18,7 @@ export interface SimClientOptions {
   readonly prng: Prng;
   readonly isEncoded: boolean;
   readonly hostAt: (url: string) => string;
+  readonly drawn: (sessionId: bigint) => void;
   readonly thrown: (where: string, error: unknown) => void;
   readonly ended: () => void;
 }
@@ -83,7 +84,7 @@ export class SimClient implements ClientProcess {
 }
 
 function runtimeOf(
-  { name, host, network, prng, isEncoded, hostAt }: SimClientOptions,
+  { name, host, network, prng, isEncoded, hostAt, drawn }: SimClientOptions,
   process: SimProcess,
 ): Runtime {
   const { clock } = process;
@@ -94,8 +95,11 @@ function runtimeOf(
     suspendClock: clock,
     prng: prng.child("client"),
     defer: (run) => process.defer(run),
-    drawSessionId: () =>
-      (BigInt(sessions.nextUint32()) << 32n) | BigInt(sessions.nextUint32()) | 1n,
+    drawSessionId: () => {
+      const id = (BigInt(sessions.nextUint32()) << 32n) | BigInt(sessions.nextUint32()) | 1n;
+      drawn(id);
+      return id;
+    },
     processName: name,
   };
 }
