@@ -127,6 +127,26 @@ test("D: a replayed answer alone makes no leader", async () => {
   expect(fence).toBe("");
 });
 
+test("D: a replayed answer makes no leader, not even while a lease from before is good", async () => {
+  const world = createWorld({ partitionCount: 1 });
+  const [a, b] = [await world.start(), await world.start()];
+  const held = await a.client.election("stock").campaign({ candidate: "a", ttlMs: 60_000 });
+  a.fromServer = () => undefined;
+  const { fences } = recorded(a.client.election("orders").campaign({ ttlMs: 60_000 }));
+  await world.settle();
+  void b.client.election("orders").campaign({ candidate: "b", ttlMs: 60_000 });
+  await world.settle();
+  await b.client.election("orders").admin.anoint("b");
+
+  // The Enter is sent again over a new connection; of what is true meanwhile nothing comes through.
+  a.network.reset();
+  a.fromServer = (frame) => withoutReads({ ...withoutPushes(frame), leases: [] });
+  await world.advance(1_000);
+
+  expect(codeOf(held)).toBe("held");
+  expect(fences).toEqual([]);
+});
+
 test("D: a name that another process takes over is lost to the first at once", async () => {
   const world = createWorld();
   const [a, b] = [await world.start(), await world.start()];

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { check } from "./main-sim/check.ts";
+import { runMutantSpecs } from "./main-sim/mutant-specs.ts";
 import { runMutants } from "./main-sim/mutants.ts";
 import { WORKER } from "./main-sim/place.ts";
 import { createPool, type Pool } from "./main-sim/pool.ts";
@@ -20,6 +21,7 @@ const USAGE = `usage:
   npm run sim -- replay FILE [--trace FILE]
   npm run sim -- check
   npm run sim -- mutants [--only NAME] [--seeds 2000]
+  npm run sim -- mutants --specs [--only NAME]
 `;
 
 // Without this the handlers of a signal would not run, and processes that run worlds would stay.
@@ -52,6 +54,7 @@ async function run(pool: Pool): Promise<number | undefined> {
       minutes: { type: "string" },
       only: { type: "string" },
       seeds: { type: "string", default: "2000" },
+      specs: { type: "boolean", default: false },
     },
   });
   const [command, file, ...others] = positionals;
@@ -75,6 +78,7 @@ async function run(pool: Pool): Promise<number | undefined> {
     case "check":
       return check(pool);
     case "mutants":
+      if (values.specs) return runMutantSpecs(values.only);
       return runMutants({
         only: values.only,
         seeds: positive(values.seeds, "--seeds"),

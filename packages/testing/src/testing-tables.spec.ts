@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The tables of docs/testing.md name tests and mutants that exist: a table that ages is worse than none. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 const DOC = new URL("../../../docs/testing.md", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
 const MUTANTS = new URL("../mutants/", import.meta.url);
 const doc = readFileSync(DOC, "utf8");
 
@@ -31,7 +32,7 @@ test("the table of mutants has each patch once, in their order, with what its he
   expect(rows.map(([, name, bug, expected]) => [name, bug, expected])).toEqual(heads);
 });
 
-test("every mutant that shows a schedule is in the table of mutants", () => {
+test("every mutant that shows a schedule is in the table of mutants, and names a spec that there is", () => {
   const schedules = /## Schedules\n(.*?)\n## /s.exec(doc)?.[1] ?? "";
   const columns = [...schedules.matchAll(/^\| [A-P] \|.*\| ([^|]+) \|$/gm)].map(
     ([, last]) => last!,
@@ -40,8 +41,14 @@ test("every mutant that shows a schedule is in the table of mutants", () => {
     .filter((column) => !column.startsWith("none"))
     .flatMap((column) => column.split(", "));
 
-  const unknown = named.filter((name) => !new RegExp(`\\d{3}-${name}\\]`).test(doc));
+  const files = named.map((name) => [name, new RegExp(`\\[(\\d{3}-${name})\\]`).exec(doc)?.[1]]);
+  const specs = files.map(([name, file]) => {
+    const head = file === undefined ? "" : readFileSync(new URL(`${file}.patch`, MUTANTS), "utf8");
+    return [name, /^spec: (.+)$/m.exec(head)?.[1]];
+  });
 
   expect(columns.length).toBe(16);
-  expect(unknown).toEqual([]);
+  expect(
+    specs.filter(([, spec]) => spec === undefined || !existsSync(new URL(spec, ROOT))),
+  ).toEqual([]);
 });

@@ -2,17 +2,12 @@
 /**
  * `mutants`: bugs that people make, kept as patches, each put into a copy of the product to see which rule
  * catches it and after how many seeds. A harness that catches none of them proves nothing.
- *
- * A patch begins with lines of prose, which `git apply` passes over: what the bug is, and
- * `expected: RULE`.
  */
 
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Job } from "../sim/job.ts";
 import { seedsFrom } from "../sim/seeds.ts";
 import { sweep } from "../sim/sweep.ts";
-import { MUTANTS } from "./place.ts";
+import { fileOfPatch, patchNames, readPatch } from "./patches.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createScratchCopy, problemOfPatch } from "./scratch-copy.ts";
 
@@ -28,7 +23,7 @@ export interface MutantRun {
 
 /** Prints a row of a table for each mutant; the exit code is 1 if one lives or cannot be tried. */
 export async function runMutants({ only, seeds, atOnce }: MutantRun): Promise<number> {
-  const names = (await patchNames()).filter((name) => name.includes(only ?? ""));
+  const names = await patchNames(only);
   if (names.length === 0) {
     process.stderr.write(`no mutant is called ${only}\n`);
     return 2;
@@ -51,7 +46,7 @@ export async function mutantsThatDoNotApply(): Promise<
 > {
   const names = await patchNames();
   return names.flatMap((name) => {
-    const reason = problemOfPatch(fileOf(name));
+    const reason = problemOfPatch(fileOfPatch(name));
     return reason === undefined ? [] : [{ name, reason }];
   });
 }
@@ -65,7 +60,7 @@ async function fateOf(name: string, seeds: number, atOnce: number): Promise<Fate
   const copy = await createScratchCopy();
   let pool: Pool | undefined;
   try {
-    const reason = copy.apply(fileOf(name)) ?? copy.build();
+    const reason = copy.apply(fileOfPatch(name)) ?? copy.build();
     if (reason !== undefined) return { kind: "unfit", reason };
     pool = createPool(copy.worker, atOnce, HANG_MS);
     const jobs = seedsFrom(0n, seeds).map((seed): Job => ({ kind: "seed", seed }));
@@ -90,21 +85,6 @@ function describe(fate: Fate): string {
     default:
       return fate satisfies never;
   }
-}
-
-async function patchNames(): Promise<readonly string[]> {
-  const files = (await readdir(MUTANTS)).filter((file) => file.endsWith(".patch")).sort();
-  return files.map((file) => file.slice(0, -".patch".length));
-}
-
-/** What the head of a patch says. */
-async function readPatch(name: string): Promise<{ readonly expected: string }> {
-  const text = await readFile(fileOf(name), "utf8");
-  return { expected: /^expected: (.+)$/m.exec(text)?.[1] ?? "?" };
-}
-
-function fileOf(name: string): string {
-  return join(MUTANTS, `${name}.patch`);
 }
 
 function print(line: string): void {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A copy of the built workspace outside of it, in which a patch may be applied: the product itself is
+ * A copy of the workspace outside of it, in which a patch may be applied: the product itself is
  * never touched. Packages come whole, what they were built from too, so that building again is short.
  */
 
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { cp, mkdtemp, readdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,9 @@ export interface ScratchCopy {
   /** What went wrong, if anything did. */
   apply(patch: string): string | undefined;
   build(): string | undefined;
+  revert(patch: string): string | undefined;
+  /** Of one spec, run from source; `problem` says why it could not be, if it could not. */
+  failingTests(spec: string): { readonly failing: readonly string[]; readonly problem: string };
   remove(): void;
 }
 
@@ -28,7 +31,7 @@ export async function createScratchCopy(): Promise<ScratchCopy> {
   };
   // Somebody may have enough of it in the midst.
   process.once("exit", remove);
-  for (const file of ["package.json", "tsconfig.base.json"]) {
+  for (const file of ["package.json", "tsconfig.base.json", "vitest.config.ts"]) {
     await cp(join(WORKSPACE, file), join(root, file));
   }
   for (const name of await readdir(join(WORKSPACE, "packages"))) {
@@ -44,6 +47,8 @@ export async function createScratchCopy(): Promise<ScratchCopy> {
   return {
     worker: join(root, "packages", "testing", "dist", "main-sim-worker.js"),
     apply: (patch) => applyIn(root, ["apply", patch]),
+    revert: (patch) => applyIn(root, ["apply", "--reverse", patch]),
+    failingTests: (spec) => failingTestsOf(spec, root),
     build: () => problemOf(process.execPath, [tsc, "-b", join(root, "packages", "testing")], root),
     remove,
   };
@@ -57,6 +62,30 @@ export function problemOfPatch(patch: string): string | undefined {
 /** Not as part of a repository that the folder may happen to lie in. */
 function applyIn(root: string, args: readonly string[]): string | undefined {
   return problemOf("git", args, root, { GIT_CEILING_DIRECTORIES: join(root, "..") });
+}
+
+/** What vitest's report in JSON says of each test, as far as it concerns us. */
+interface SpecReport {
+  readonly testResults: readonly {
+    readonly message?: string;
+    readonly assertionResults: readonly { readonly status: string; readonly title: string }[];
+  }[];
+}
+
+function failingTestsOf(spec: string, root: string): ReturnType<ScratchCopy["failingTests"]> {
+  const report = join(root, "report.json");
+  rmSync(report, { force: true });
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const args = [vitest, "run", "--root", root, "--reporter=json", `--outputFile=${report}`, spec];
+  const problem = problemOf(process.execPath, args, root) ?? "";
+  // Without a report nothing has been run.
+  if (!existsSync(report)) return { failing: [], problem };
+  const { testResults } = JSON.parse(readFileSync(report, "utf8")) as SpecReport;
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  return {
+    failing: tests.filter(({ status }) => status === "failed").map(({ title }) => title),
+    problem: testResults.map(({ message = "" }) => message).join(" "),
+  };
 }
 
 function problemOf(
