@@ -25,6 +25,9 @@ import { createElectionNode, type ElectionNode } from "../replica/election-node.
 import type { LogConfiguration } from "../replica/membership-log.ts";
 import type { LogListener, OpenLog, ReplicatedLog } from "../replica/replicated-log.ts";
 import { registerClusterService } from "../rpc/cluster-service.ts";
+import { defaultDialectOptions } from "../rpc/dialect-options.ts";
+import type { DialectServices } from "../rpc/dialect-service.ts";
+import { createDialectServices, registerDialects } from "../rpc/dialects.ts";
 import { letJoin } from "../rpc/join.ts";
 import { registerNativeServices } from "../rpc/native-services.ts";
 import type { JoinOutcome, JoinRequest } from "../wire/introduction.ts";
@@ -61,6 +64,7 @@ export class ClusterMember {
   readonly #host: Host;
   readonly #groups: Group[] = [];
   readonly #control: ClusterControl;
+  readonly #dialects: DialectServices;
 
   constructor(options: ClusterMemberOptions) {
     this.#options = options;
@@ -102,6 +106,12 @@ export class ClusterMember {
       openLog: platform.tapLogs?.(openLog) ?? openLog,
       // What a log holds and nobody here understands; that it failed was told before.
       failed: (detail) => options.failed(failure("damaged", detail)),
+    });
+    this.#dialects = createDialectServices({
+      node: this.replicas,
+      clock,
+      dialects: options.options.dialects ?? defaultDialectOptions,
+      drawSessionId: () => chance.sessionId(),
     });
     this.#control = createClusterControl({
       node: this.replicas,
@@ -167,6 +177,7 @@ export class ClusterMember {
     const { replicas: node, mesh } = this;
     const { clock, chance } = this.#options.platform;
     registerNativeServices(router, node, { drawSessionId: () => chance.sessionId() });
+    registerDialects(router, this.#dialects);
     const { operations, logs } = this.#control;
     const neighbours = () => mesh.peers();
     registerClusterService(router, { node, logs, operations, neighbours, clock });

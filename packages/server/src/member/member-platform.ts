@@ -10,6 +10,7 @@ import type { HostLimits, HostObserver } from "@conclave/raft";
 import type { PeerDialer, PeerIntroducer } from "../peer/peer-dialer.ts";
 import type { NodeObserver } from "../replica/node-observer.ts";
 import type { OpenLog } from "../replica/replicated-log.ts";
+import type { DialectOptions } from "../rpc/dialect-options.ts";
 import type { ListedMember } from "./cluster-id.ts";
 import type { OpenDirectory } from "./data-directory.ts";
 
@@ -28,6 +29,8 @@ export interface MemberOptions {
   readonly version: string;
   /** How clients reach the members. */
   readonly urlScheme: "http" | "https";
+  /** How the older protocols are served. Default: all of them, as `defaultDialectOptions` has it. */
+  readonly dialects?: DialectOptions;
 }
 
 export interface MemberPlatform {

@@ -12,6 +12,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { refusingStream } from "../peer/inbound-stream.ts";
 import { runJoinRounds } from "../peer/join-rounds.ts";
 import type { PeerMesh } from "../peer/peer-mesh.ts";
+import { defaultDialectOptions } from "../rpc/dialect-options.ts";
 import {
   type Introduction,
   type JoinOutcome,
@@ -121,7 +122,8 @@ class SettlingMember implements RunningMember {
   }
 
   register(router: ConnectRouter): void {
-    if (this.#member === undefined) registerWaitingServices(router);
+    const { served } = this.#options.dialects ?? defaultDialectOptions;
+    if (this.#member === undefined) registerWaitingServices(router, served);
     else this.#member.register(router);
   }
 

@@ -7,13 +7,22 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { ElectionService, SessionService } from "@conclave/api";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import type { DialectName } from "../rpc/dialect-options.ts";
+import { DIALECT_SERVICES } from "../rpc/dialects.ts";
 import { connectErrorOf, notApplied } from "../wire/failure.ts";
 
 const SERVICES: readonly DescService[] = [SessionService, ElectionService];
 
-/** Answers every call of our services with UNAVAILABLE and NO_LEADER. */
-export function registerWaitingServices(router: ConnectRouter): void {
-  for (const service of SERVICES) {
+/**
+ * Answers every call of our services with UNAVAILABLE and NO_LEADER.
+ *
+ * @param dialects those of the older protocols that are served.
+ */
+export function registerWaitingServices(
+  router: ConnectRouter,
+  dialects: readonly DialectName[],
+): void {
+  for (const service of [...SERVICES, ...dialects.flatMap((name) => DIALECT_SERVICES[name])]) {
     const refusals = service.methods.map((method) => [method.localName, refusalOf(method)]);
     router.service(service, Object.fromEntries(refusals) as ServiceImpl<typeof service>);
   }

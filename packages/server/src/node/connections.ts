@@ -5,7 +5,8 @@
  * It closes nothing; the front port does, and says so here before.
  */
 
-import type { Socket } from "node:net";
+import type { ServerHttp2Session } from "node:http2";
+import { Socket } from "node:net";
 import { type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type Connection, connectionKey } from "../rpc/connection-context.ts";
@@ -18,6 +19,7 @@ export type PortResponse = Parameters<PortHandler>[1];
 export interface OpenConnection extends Connection {
   /** What was accepted: under TLS the socket beneath it. */
   readonly socket: Socket;
+  isShared: boolean;
   endedByServer: boolean;
 }
 
@@ -26,7 +28,7 @@ export interface Connections {
   /** Remembers an accepted socket until it closes. */
   accept(socket: Socket): OpenConnection;
   /** Names what requests will know the connection by: an HTTP/2 session, or the socket of HTTP/1.1. */
-  name(carrier: object, connection: OpenConnection): void;
+  name(carrier: ServerHttp2Session | Socket, connection: OpenConnection): void;
   of(request: PortRequest): OpenConnection | undefined;
   /** For Connect's handlers: the connection of this request under `connectionKey`. */
   contextValues(request: PortRequest): ContextValues;
@@ -48,13 +50,28 @@ export function createConnections(): Connections {
       return open.size;
     },
     accept(socket) {
-      const connection: OpenConnection = { id: ++lastId, socket, endedByServer: false };
+      const closed = new Set<() => void>();
+      const connection: OpenConnection = {
+        id: ++lastId,
+        socket,
+        isShared: false,
+        endedByServer: false,
+        onClose(listener) {
+          if (!open.has(connection)) listener();
+          else closed.add(listener);
+          return () => closed.delete(listener);
+        },
+      };
       open.add(connection);
-      socket.once("close", () => open.delete(connection));
+      socket.once("close", () => {
+        open.delete(connection);
+        for (const listener of [...closed]) listener();
+      });
       return connection;
     },
     name(carrier, connection) {
       byCarrier.set(carrier, connection);
+      connection.isShared = !(carrier instanceof Socket);
     },
     of,
     contextValues(request) {

@@ -3,6 +3,7 @@
 
 import type { ListedMember } from "../member/cluster-id.ts";
 import type { Failure, MemberFailureReason } from "../member/member-failure.ts";
+import type { DialectOptions } from "../rpc/dialect-options.ts";
 
 export interface NodeOptions {
   /** This node's number in the cluster, from 1. */
@@ -30,6 +31,8 @@ export interface NodeOptions {
   readonly clusterToken: string | undefined;
   /** Where another member's address is dialled. Default: there itself. For proxies that tests put between. */
   readonly route?: (address: string) => string;
+  /** How the older protocols are served. Default: all of them, as `defaultDialectOptions` has it. */
+  readonly dialects?: DialectOptions;
   /** Origins whose pages may call. */
   readonly corsOrigins: readonly string[];
   /** Of the software, for showing. */

@@ -37,7 +37,7 @@ interface RegisteredServices {
 
 /** The largest message of a call that carries one request: design section 4. */
 export const UNARY_BYTES_MAX: number = 64 * 1024;
-/** The largest frame of a stream of requests. */
+/** The largest frame of a stream of requests, and the largest request of a dialect. */
 export const FRAME_BYTES_MAX: number = 1024 * 1024;
 
 /** How long a client may keep its half of a stream open that has its answer. */
@@ -83,14 +83,14 @@ function createLimitedRouter(): ConnectRouter {
   // all. Streams are ended by what serves them.
   const base = { acceptCompression: [compressionGzip, compressionBrotli] };
   // A router's limit holds for whole services, so each service goes on both routers and each of
-  // its methods is taken from one.
+  // its methods is taken from one. Clients of the older protocols never had a limit as small as ours.
   const single = createConnectRouter({ ...base, readMaxBytes: UNARY_BYTES_MAX });
   const frames = createConnectRouter({ ...base, readMaxBytes: FRAME_BYTES_MAX });
   const limited: ConnectRouter = {
     get handlers() {
       return [
-        ...single.handlers.filter((handler) => !takesManyRequests(handler.method)),
-        ...frames.handlers.filter((handler) => takesManyRequests(handler.method)),
+        ...single.handlers.filter((handler) => !takesLargeRequests(handler.method)),
+        ...frames.handlers.filter((handler) => takesLargeRequests(handler.method)),
       ];
     },
     service(service, implementation, serviceOptions) {
@@ -106,7 +106,8 @@ function createLimitedRouter(): ConnectRouter {
   return limited;
 }
 
-function takesManyRequests(method: DescMethod): boolean {
+function takesLargeRequests(method: DescMethod): boolean {
+  if (method.parent.typeName.startsWith("atomix.")) return true;
   return method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
 }
 

@@ -9,9 +9,9 @@
 
 import type { Clock, LoopWatch, Prng } from "@conclave/base";
 import {
+  type Applied,
   apply,
   type Change,
-  checkFence,
   createHistory,
   createPartition,
   decodeEntry,
@@ -30,7 +30,6 @@ import {
   sessionOf,
   snapshot,
   unchangedSince,
-  viewOf,
 } from "@conclave/fsm";
 import { Attachments } from "./attachments.ts";
 import type { CandidacyListener } from "./candidacies.ts";
@@ -54,6 +53,7 @@ import type {
 import { homeOf } from "./routing.ts";
 import { frameChunks, splitChunks } from "./snapshot-frames.ts";
 import { Submissions } from "./submissions.ts";
+import { viewOrVacant } from "./vacant-view.ts";
 import type { Watch, WatchedPartition } from "./watch.ts";
 import { type KeyPrefix, WatchIndex } from "./watch-index.ts";
 
@@ -81,6 +81,9 @@ export interface PartitionOptions {
 /** How many keys a page of a snapshot or a list holds at most; a page is read in one turn. */
 const PAGE_KEYS_MAX = 256;
 
+/** Must not throw, and changes nothing. */
+type AppliedListener = (applied: Applied | undefined) => void;
+
 export class PartitionReplica implements WatchedPartition {
   readonly number: number;
   readonly watchers: WatchIndex<Watch> = new WatchIndex();
@@ -97,6 +100,7 @@ export class PartitionReplica implements WatchedPartition {
   #history: History;
   /** Of the last entry that went into the state: the log counts it when we have said that it did. */
   #lastIndex = 0;
+  readonly #appliedListeners = new Set<AppliedListener>();
   #hasFailed = false;
 
   constructor(options: PartitionOptions) {
@@ -136,11 +140,16 @@ export class PartitionReplica implements WatchedPartition {
       prng: prng.child("submissions"),
       settled: (outcome) => options.observer?.submitted(outcome),
     });
-    this.#contact = new Contact(this.#rounds, () => this.#contactChanged());
+    this.#contact = new Contact(this.#rounds, () => {
+      for (const watch of this.watchers.all()) watch.contactChanged();
+    });
     this.#attachments = new Attachments({
       partition: number,
       rounds,
-      openSession: (id) => this.#openSessionOf(id),
+      openSession: (id) => {
+        const session = this.session(id);
+        return session === "ended" ? undefined : session;
+      },
       revision: () => this.#state.revision,
     });
   }
@@ -176,10 +185,7 @@ export class PartitionReplica implements WatchedPartition {
 
   /** One election; of one that does not exist, a vacant view with the last term that is known. */
   view(key: PrimitiveKey): ElectionView {
-    const view = viewOf(this.#state, key);
-    if (view !== undefined) return view;
-    const { term, asOfRevision } = checkFence(this.#state, key, 0n);
-    return { key, revision: 0n, term, reportedTerm: 0n, queue: [], asOfRevision };
+    return viewOrVacant(this.#state, key);
   }
 
   page({ primitive, namespace, prefix }: KeyPrefix, after?: string): readonly PrimitiveKey[] {
@@ -197,6 +203,15 @@ export class PartitionReplica implements WatchedPartition {
 
   session(sessionId: SessionId): SessionView | "ended" | undefined {
     return sessionOf(this.#state, sessionId);
+  }
+
+  /**
+   * Calls `listener` with all that each entry brings about, before those who wait for its replies hear
+   * of it; with undefined when the state was replaced by another node's. Returns what ends that.
+   */
+  onApplied(listener: AppliedListener): () => void {
+    this.#appliedListeners.add(listener);
+    return () => this.#appliedListeners.delete(listener);
   }
 
   /** By the leader, whichever node that is, within the submission's patience. */
@@ -313,11 +328,16 @@ export class PartitionReplica implements WatchedPartition {
       }
       const applied = apply(this.#state, decoded.entry);
       this.#lastIndex = entry.index;
+      this.#tellApplied(applied);
       this.leadership.applied(own, applied, entry.index);
       this.#tellWatchers(applied.changes);
       if (applied.membersChanged) this.#options.membersChanged();
     }
     this.#appliedMoved();
+  }
+
+  #tellApplied(applied: Applied | undefined): void {
+    for (const listener of this.#appliedListeners) listener(applied);
   }
 
   #tellWatchers(changes: readonly Change[]): void {
@@ -348,6 +368,7 @@ export class PartitionReplica implements WatchedPartition {
     this.#state = restored.state;
     this.#lastIndex = from.index;
     this.#history = this.#historyFrom(restored.state.revision);
+    this.#tellApplied(undefined);
     this.leadership.restored();
     for (const watch of this.watchers.all()) watch.end("replaced");
     this.#attachments.replaced();
@@ -369,15 +390,6 @@ export class PartitionReplica implements WatchedPartition {
     this.#contact.roleChanged(role, this.#options.clock.monotonicMs());
     this.#attachments.catchUp();
     this.#options.leaderChanged();
-  }
-
-  #contactChanged(): void {
-    for (const watch of this.watchers.all()) watch.contactChanged();
-  }
-
-  #openSessionOf(sessionId: SessionId): SessionView | undefined {
-    const session = sessionOf(this.#state, sessionId);
-    return session === "ended" ? undefined : session;
   }
 
   #fail(detail: string): void {

@@ -26,7 +26,7 @@ import { Outbox } from "./outbox.ts";
 
 export class AttachStream {
   readonly #node: ElectionNode;
-  readonly #connection: Connection | undefined;
+  readonly #connection: Pick<Connection, "endedByServer"> | undefined;
   readonly #attachment: AttachmentId;
   readonly #outbox: Outbox;
   readonly #watches: AttachedWatches;
@@ -42,7 +42,7 @@ export class AttachStream {
   #isClientGone = false;
   #isClosed = false;
 
-  constructor(node: ElectionNode, connection: Connection | undefined) {
+  constructor(node: ElectionNode, connection: Pick<Connection, "endedByServer"> | undefined) {
     this.#node = node;
     this.#connection = connection;
     this.#attachment = node.nextAttachmentId();

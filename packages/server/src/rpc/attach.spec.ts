@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { createMemoryNode, type MemoryNode, settled } from "../replica/memory-node.ts";
 import type { Connection } from "./connection-context.ts";
 import { type AttachClient, createMemoryClient, describe } from "./memory-client.ts";
+import { MemoryConnection } from "./memory-connection.ts";
 
 type CommandInit = MessageInitShape<typeof AttachCommandSchema>;
 
@@ -220,7 +221,7 @@ test("a client that ends its side in order still gets the answers of what it has
 
 test("schedule E: a connection that the server ended itself does not start the grace", async () => {
   const world = createMemoryNode(2);
-  const connection = { id: 1, endedByServer: false };
+  const connection = new MemoryConnection();
   const stream = await attach(world, { graceMs: 500, connection });
   await stream.send({ commands: [enter(1n, "a", 1n)] });
 

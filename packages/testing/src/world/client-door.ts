@@ -13,7 +13,7 @@ import {
   SessionService,
 } from "@conclave/api";
 import type { Clock } from "@conclave/base";
-import { connectionKey } from "@conclave/server";
+import { type Connection, connectionKey } from "@conclave/server";
 import {
   Code,
   ConnectError,
@@ -59,7 +59,9 @@ export class ClientDoor {
 
   accept(end: ConnectionEnd): EndListener {
     const { attach } = this.service(SessionService);
-    const connection = { id: ++this.#lastId, endedByServer: false };
+    // Nothing that this world's clients call hangs on the connection itself.
+    const onClose = () => () => {};
+    const connection = { id: ++this.#lastId, isShared: true, endedByServer: false, onClose };
     const served = new ServedAttach({
       ...{ end, connection, attach, clock: this.#clock },
       requests: this.#requests,
@@ -104,7 +106,7 @@ function servicesOf(register: (router: ConnectRouter) => void): Services {
 
 interface ServedAttachOptions {
   readonly end: ConnectionEnd;
-  readonly connection: { readonly id: number; endedByServer: boolean };
+  readonly connection: Connection & { endedByServer: boolean };
   readonly attach: ServiceImpl<typeof SessionService>["attach"] | undefined;
   readonly clock: Clock;
   readonly requests: Codec<typeof AttachRequestSchema>;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A watch of one election as the dialects S1 to S4 have it: the state when it begins, then the whole
+ * state after each change of the leader or the list, none left out.
+ *
+ * It lives in this node's memory and cannot be resumed: whoever loses it opens another (semantics A3).
+ */
+
+import { assert } from "@conclave/base";
+import type { Change, PrimitiveKey, TermView } from "@conclave/fsm";
+import type { ElectionNode } from "../replica/election-node.ts";
+import type { WatchEvent } from "../replica/watch.ts";
+import { dialectErrorOf, failureOfDialectWatch } from "./dialect-failure.ts";
+import type { DialectName } from "./dialect-options.ts";
+import { termViewOf } from "./term-view.ts";
+
+const TAKEN_MAX = 256;
+
+/**
+ * Throws what ends it from the server's side.
+ *
+ * @param signal ends it without a word: the caller has gone, or its session has.
+ */
+export async function* watchTerms(
+  node: ElectionNode,
+  key: PrimitiveKey,
+  dialect: DialectName,
+  signal: AbortSignal,
+): AsyncGenerator<TermView> {
+  let isReady = false;
+  let wake = (): void => {};
+  const ready = (): void => {
+    isReady = true;
+    wake();
+  };
+  const target = { kind: "names", keys: [key] } as const;
+  const watching = node.watch({ target, resume: undefined, withBase: false, ready });
+  // Not left to `finally`: a caller that resets the stream while it is behind leaves us at a `yield`
+  // to which nobody returns.
+  const leave = (): void => {
+    node.unwatch(watching);
+    ready();
+  };
+  signal.addEventListener("abort", leave);
+  if (signal.aborted) leave();
+  let term: TermView | undefined;
+  try {
+    while (!signal.aborted) {
+      if (!isReady) await new Promise<void>((resolve) => (wake = resolve));
+      isReady = false;
+      const taken: TermView[] = [];
+      watching.take((event) => {
+        const next = termAfter(term, event);
+        if (next === undefined) return true;
+        term = next;
+        return taken.push(next) < TAKEN_MAX;
+      });
+      yield* taken;
+      if (watching.ended !== undefined) {
+        throw dialectErrorOf(failureOfDialectWatch(watching.ended), dialect);
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", leave);
+    node.unwatch(watching);
+  }
+}
+
+/** What an event shows, if it shows anything that was not so before. */
+function termAfter(term: TermView | undefined, event: WatchEvent): TermView | undefined {
+  if (event.kind === "snapshot") return termViewOf(event.view);
+  if (event.kind !== "change") return undefined;
+  assert(term !== undefined, "a snapshot comes before the first change");
+  return changed(term, event.change);
+}
+
+/** Undefined where only metadata, or the session of a waiting candidate, has changed. */
+function changed(before: TermView, change: Change): TermView | undefined {
+  const { cause, joined, left, moved, term, termBefore, timeMs } = change;
+  // A name that is created again reports 0 until it is led again.
+  if (cause === "deleted") return { term: 0n, candidates: [] };
+  const hasNewLeader = term > termBefore;
+  if (!hasNewLeader && joined.length + left.length + moved.length === 0) return undefined;
+  const gone = new Set([...left, ...moved].map(({ candidate }) => candidate.name));
+  const candidates = before.candidates.filter((name) => !gone.has(name));
+  const placed = [...joined, ...moved].sort((a, b) => a.position - b.position);
+  for (const { candidate, position } of placed) candidates.splice(position, 0, candidate.name);
+  const sinceMs = hasNewLeader ? timeMs : before.sinceMs;
+  return {
+    term: hasNewLeader ? term : before.term,
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    changedMs: timeMs,
+    candidates,
+  };
+}
