@@ -133,6 +133,8 @@ export interface PeerStatus {
 
 export interface GroupStatus {
   readonly raftTerm: number;
+  /** Whom it has voted for in this raftTerm, durably or on the way to it. */
+  readonly votedFor: ReplicaId | undefined;
   readonly role: Role;
   readonly commitIndex: number;
   readonly appliedIndex: number;

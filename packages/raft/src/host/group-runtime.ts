@@ -168,6 +168,7 @@ export class GroupRuntime implements Group {
     const configuration = state?.configurations.inUse.configuration;
     return {
       raftTerm: state?.raftTerm ?? 0,
+      votedFor: state?.votedFor,
       role,
       commitIndex: state?.commitIndex ?? 0,
       appliedIndex,

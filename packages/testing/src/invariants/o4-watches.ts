@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * O4: what a watch tells of an election is what happened to it, in order and once, from where the watch
- * began; what it leaves out, it says.
+ * began; what it leaves out, it says, and what it says to have told it has told.
  */
 
 import type { Observation } from "../world/observation.ts";
@@ -9,6 +9,14 @@ import { broken } from "./broken.ts";
 import type { Past, Story, StoryRule } from "./story.ts";
 
 type Watched = Extract<Observation, { readonly kind: "watched" }>;
+type Progress = Extract<Observation, { readonly kind: "watch-progress" }>;
+
+const KINDS: ReadonlySet<string> = new Set([
+  "watched",
+  "watch-resumed",
+  "watch-progress",
+  "watch-failed",
+] satisfies Observation["kind"][]);
 
 interface Position {
   readonly revision: bigint;
@@ -22,13 +30,21 @@ export const watches: StoryRule = {
     const positions = new Map<string, Map<string, Position>>();
     return {
       observe(seen) {
-        if (seen.kind !== "watched" && seen.kind !== "watch-resumed") return undefined;
+        if (!isOfWatch(seen)) return undefined;
         const watch = `watch ${seen.watch} of ${seen.client}`;
         const known = positions.get(watch) ?? new Map<string, Position>();
         positions.set(watch, known);
         if (seen.kind === "watch-resumed") {
           known.set(seen.election, { revision: seen.after, isAfterGap: false });
           return undefined;
+        }
+        if (seen.kind === "watch-failed") {
+          const refused = "is told of revisions that there are as if they had yet to come";
+          return seen.code === "GAP" ? broken("O4", `${watch} ${refused}`) : undefined;
+        }
+        if (seen.kind === "watch-progress") {
+          const untold = untoldBy(story, seen, known.get(seen.election));
+          return untold === undefined ? undefined : broken("O4", `${watch} ${untold}`);
         }
         if (seen.isGap) {
           for (const [election, at] of known) known.set(election, { ...at, isAfterGap: true });
@@ -42,6 +58,24 @@ export const watches: StoryRule = {
     };
   },
 };
+
+function isOfWatch(seen: Observation): seen is Extract<Observation, { readonly watch: number }> {
+  return KINDS.has(seen.kind);
+}
+
+/** What a watch has left out that says to have told everything. */
+function untoldBy(
+  story: Story,
+  { election, revision }: Progress,
+  before: Position | undefined,
+): string | undefined {
+  if (before === undefined || before.isAfterGap || before.revision === 0n) return undefined;
+  const pasts = story.pastsOf(election);
+  const [first, last] = [before.revision + 1n, revision + 1n].map((at) => placeOf(pasts, at));
+  const untold = pasts.slice(first, last);
+  if (untold.length === 0) return undefined;
+  return `has told all up to revision ${revision}, without ${untold.map(pastText)}`;
+}
 
 /** Of what is not there a watch tells its last term: it went with the last change that left it empty. */
 function placeIn(story: Story, { election, revision, term, candidates }: Watched): bigint {

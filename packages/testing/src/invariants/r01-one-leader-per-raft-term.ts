@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/** R1: at most one process leads a group in one raftTerm, and no directory leads in an earlier one later. */
+/**
+ * R1: at most one process leads a group in one raftTerm, no directory leads in an earlier one later, and votes bind
+ * whoever has given them.
+ */
 
 import { broken, lifeText, replicaKey } from "./broken.ts";
+import { votesBind } from "./r01-one-vote-per-raft-term.ts";
 import type { Rule } from "./rule.ts";
 
 export const oneLeaderPerRaftTerm: Rule = {
   id: "R1",
   begin: () => {
     const leaders = new Map<string, string>();
+    const votes = votesBind();
     const ledIn = new Map<string, number>();
     return {
-      observe(seen) {
+      step: votes.step,
+      observe(seen, nowMs) {
+        if (seen.kind === "vote") return votes.observe(seen, nowMs);
         if (seen.kind !== "role" || seen.role.kind !== "leader") return undefined;
         const { server, group, role } = seen;
         const { raftTerm } = role;

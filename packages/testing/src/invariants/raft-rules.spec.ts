@@ -29,6 +29,7 @@ import {
   type Scene,
   started,
   verdictOf,
+  votes,
 } from "./spec/seen.ts";
 
 const LEADER = { kind: "leader", raftTerm: 1 } as const;
@@ -52,6 +53,23 @@ test("R1: two processes do not lead in one raftTerm, one after the other or at o
   holds(oneLeaderPerRaftTerm, leads(life(1), 1), leads(life(2), 2), leads(life(1), 3));
   breaks(oneLeaderPerRaftTerm, "R1", leads(life(1), 1), leads(life(2), 1));
   breaks(oneLeaderPerRaftTerm, "R1", leads(life(1), 1), leads(life(1, 2), 1));
+});
+
+test("R1: a member votes once in a raftTerm, and may say so again, in a later life too", () => {
+  holds(oneLeaderPerRaftTerm, votes(life(1), 2, 3), votes(life(1, 2), 2, 3), votes(life(1), 3, 2));
+  breaks(oneLeaderPerRaftTerm, "R1", votes(life(1), 2, 3), votes(life(1, 2), 2, 2));
+  breaks(oneLeaderPerRaftTerm, "R1", votes(life(1), 2, 3), votes(life(1, 2), 1, 3));
+  holds(oneLeaderPerRaftTerm, votes(life(1), 2, 3), votes(life(1, 2, 7), 1, 2));
+});
+
+test("R1: what a member has told of its vote, its next life knows", () => {
+  const comesBack = (status: HandMadeServer["status"] = {}): Scene =>
+    running({ life: life(1, 2), status });
+  const voted = votes(life(1), 2, 3);
+  holds(oneLeaderPerRaftTerm, voted, comesBack({ raftTerm: 2, votedFor: replicaIdOf(3, 0) }));
+  holds(oneLeaderPerRaftTerm, voted, comesBack({ raftTerm: 3 }));
+  breaks(oneLeaderPerRaftTerm, "R1", voted, comesBack({ raftTerm: 2 }));
+  breaks(oneLeaderPerRaftTerm, "R1", voted, comesBack({ raftTerm: 1 }));
 });
 
 test("R1: a directory does not lead in an earlier raftTerm than before", () => {

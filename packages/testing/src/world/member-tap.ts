@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a member of a simulated world lets be seen: what its logs tell its state machines, and what its
- * elections come to.
+ * What a member of a simulated world lets be seen: what its logs tell its state machines, what its
+ * elections come to, and how it votes.
  *
  * Each name of a directory is a life of its own: a member that loses its log and begins anew within one
  * process is somebody else from then on.
  */
 
+import type { ExchangeRequest } from "@conclave/api/peer";
 import type { Change } from "@conclave/fsm";
 import type { Group } from "@conclave/raft";
 import type { LogListener, OpenLog, ReplicatedLog } from "@conclave/server";
@@ -71,6 +72,15 @@ export class MemberTap {
       opened.log = open(partition, this.#listener(partition, listener, opened));
       return this.#proposals(partition, opened.log);
     };
+  }
+
+  /** A frame of its messages is on its way to another node. */
+  sent(node: number, { raft }: ExchangeRequest): void {
+    for (const { group, raftTerm, message } of raft) {
+      if (message.case !== "voteResponse" || !message.value.isGranted) continue;
+      const told = { server: this.life, group, raftTerm: Number(raftTerm), candidate: node };
+      this.#options.observe({ kind: "vote", ...told });
+    }
   }
 
   ended(how: "stopped" | "killed" | "power-cut" | "failed", detail: string): void {

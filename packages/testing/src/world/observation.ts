@@ -32,6 +32,14 @@ export type Observation =
       readonly commitIndex: number;
       readonly lastIndex: number;
     }
+  /** A vote left the process, for a candidate of this node. */
+  | {
+      readonly kind: "vote";
+      readonly server: ServerLife;
+      readonly group: GroupId;
+      readonly raftTerm: number;
+      readonly candidate: number;
+    }
   /** Handed to the replica, in order. */
   | {
       readonly kind: "committed";
@@ -103,6 +111,21 @@ export type Observation =
       readonly leader: string | undefined;
       readonly candidates: readonly string[];
       readonly isGap: boolean;
+    }
+  /** A watch of one election says that it has told everything up to this revision. */
+  | {
+      readonly kind: "watch-progress";
+      readonly client: string;
+      readonly watch: number;
+      readonly election: string;
+      readonly revision: bigint;
+    }
+  /** A watch ended with the SDK's error of this code. */
+  | {
+      readonly kind: "watch-failed";
+      readonly client: string;
+      readonly watch: number;
+      readonly code: string;
     }
   /**
    * A fenced register took or refused a write. The writer had claimed the register with its term,

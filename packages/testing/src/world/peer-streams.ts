@@ -22,6 +22,8 @@ export interface PeerStreamsOptions {
   /** The machine at an address, HOST:PORT. */
   readonly hostAt: (address: string) => string;
   readonly isEncoded: boolean;
+  /** A frame is on its way to an address. */
+  readonly sent: (address: string, frame: ExchangeRequest) => void;
 }
 
 /** What was asked once, and its answer: values that neither side changes. */
@@ -67,7 +69,7 @@ function codecsOf(isEncoded: boolean): Codecs {
 }
 
 async function* exchange(
-  { network, host, hostAt }: PeerStreamsOptions,
+  { network, host, hostAt, sent }: PeerStreamsOptions,
   { requests: ours, responses: theirs }: Codecs,
   address: string,
   requests: AsyncIterable<ExchangeRequest>,
@@ -83,6 +85,7 @@ async function* exchange(
     room: () => pump.room(),
   });
   const pump = new Pump<ExchangeRequest>(end, (frame) => {
+    sent(address, frame);
     end.send(ours.pack(frame), isRaftOnly(frame));
   });
   const cut = (): void => {

@@ -277,7 +277,10 @@ export class SimServer implements ServerProcess {
         clock,
         chance: chanceOf(prng.child(`process ${this.#starts}`)),
         directory: tap.directory,
-        dialer: createSimDialer({ network, host, clock, hostAt, isEncoded }),
+        dialer: createSimDialer({
+          ...{ network, host, clock, hostAt, isEncoded },
+          sent: (address, frame) => tap.sent(nodeAt(address), frame),
+        }),
         log: (level, text) => this.#options.note(`${host.name} ${level}: ${text}`),
         observer: tap.observer,
         limits: this.#options.limits,
@@ -359,6 +362,10 @@ export function hostOf(node: number): string {
 /** HOST:PORT. */
 export function addressOf(node: number): string {
   return `node-${node}:7400`;
+}
+
+function nodeAt(address: string): number {
+  return Number(/^node-(\d+):/.exec(address)?.[1]);
 }
 
 function chanceOf(prng: Prng): MemberChance {

@@ -67,6 +67,10 @@ export function committed(
   };
 }
 
+export function votes(server: ServerLife, raftTerm: number, candidate: number): Seen<"vote"> {
+  return { kind: "vote", server, group: 1, raftTerm, candidate };
+}
+
 export function restored(server: ServerLife, index: number, raftTerm: number): Seen<"restored"> {
   return { kind: "restored", server, group: 1, index, raftTerm };
 }
@@ -137,7 +141,11 @@ export function watched(
 
 function status(changes: Partial<GroupStatus> = {}): GroupStatus {
   return {
-    ...{ raftTerm: 1, role: { kind: "follower", raftTerm: 1, leader: undefined } },
+    ...{
+      raftTerm: 1,
+      votedFor: undefined,
+      role: { kind: "follower", raftTerm: 1, leader: undefined },
+    },
     ...{ commitIndex: 0, appliedIndex: 0, lastIndex: 0, peers: [] },
     configuration: { voters: [replicaIdOf(1, 0)], outgoing: [], learners: [] },
     ...changes,
