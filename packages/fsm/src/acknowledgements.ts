@@ -4,6 +4,7 @@
 import { acknowledge, acknowledgeExcept } from "./answers.ts";
 import type { AcknowledgeS0, AcknowledgeS1 } from "./dialect-command.ts";
 import { closeStream, trimStream } from "./event-stream.ts";
+import type { PartitionState } from "./partition.ts";
 import type { Reply } from "./reply.ts";
 import { findSession } from "./session-commands.ts";
 import { refused, type Turn } from "./turn.ts";
@@ -25,6 +26,23 @@ export function acknowledgeS0(turn: Turn, command: AcknowledgeS0): Reply {
     }
   }
   return { kind: "acknowledged", index: turn.state.index };
+}
+
+/** Whether an acknowledgement would change anything here: one that would not need not be proposed. */
+export function isNewsS0(state: PartitionState, command: AcknowledgeS0): boolean {
+  const session = state.sessions.get(command.sessionId);
+  if (session?.numbering !== "s0") return false;
+  const { answers, streams } = session;
+  if (Math.min(command.number, answers.last) > answers.acknowledged) return true;
+  const listed = new Map(command.streams.map((s) => [s.streamId, s.responseId]));
+  for (const { streamId, messages } of streams.values()) {
+    const responseId = listed.get(streamId);
+    const [oldest] = messages;
+    if (responseId === undefined) {
+      if (streamId <= command.number) return true;
+    } else if (oldest !== undefined && oldest.responseId <= responseId) return true;
+  }
+  return false;
 }
 
 export function acknowledgeS1(turn: Turn, command: AcknowledgeS1): Reply {

@@ -86,13 +86,16 @@ export function acknowledge(answers: Answers, through: number): void {
   answers.acknowledged = through;
 }
 
-/** S1: forgets those up to a number that are not open. What is closed once never opens again. */
+/**
+ * S1: forgets those up to a number that are not open. What is closed once never opens again, and of
+ * what lies above the number, which a KeepAlive that was overtaken may have, nothing is said.
+ */
 export function acknowledgeExcept(
   answers: Answers,
   through: number,
   open: ReadonlySet<number>,
 ): void {
-  const stillOpen = [...answers.open].filter((n) => open.has(n));
+  const stillOpen = [...answers.open].filter((n) => n > through || open.has(n));
   const newlyOpen = [...open].filter((n) => n > answers.acknowledged && n <= through);
   answers.open = new Set([...stillOpen, ...newlyOpen].sort((a, b) => a - b));
   answers.acknowledged = Math.max(answers.acknowledged, through);

@@ -34,8 +34,17 @@ export function apply(state: PartitionState, entry: LogEntry): Applied {
     turn.replies.push(checkCommand(state.limits, command) ?? execute(turn, command));
     turn.position += 1;
   }
-  const { replies, changes, sessionsOpened, sessionsEnded, streamMessages, membersChanged } = turn;
-  return { replies, changes, sessionsOpened, sessionsEnded, streamMessages, membersChanged };
+  const { replies, changes, sessionsOpened, sessionsEnded } = turn;
+  const { primitivesClosed, streamMessages, membersChanged } = turn;
+  return {
+    replies,
+    changes,
+    sessionsOpened,
+    sessionsEnded,
+    primitivesClosed,
+    streamMessages,
+    membersChanged,
+  };
 }
 
 function execute(turn: Turn, command: Command): Reply {

@@ -75,6 +75,13 @@ export interface SessionEnded {
   readonly cause: "closed" | "expired" | "disconnected";
 }
 
+/** A session of S0 or S1 has closed a primitive, or somebody has deleted it. */
+export interface PrimitiveClosed {
+  readonly sessionId: SessionId;
+  /** The number of the command that created it. */
+  readonly primitiveId: bigint;
+}
+
 /** A message of an S0 event stream; `responseId` counts from 1 without gaps. */
 export interface StreamMessage {
   readonly sessionId: SessionId;

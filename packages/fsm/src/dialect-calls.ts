@@ -107,10 +107,15 @@ function execute(turn: Turn, session: Session, call: DialectCall): DialectDone |
   return move(turn, election, operation);
 }
 
-/** For a caller without a session, to whom only verbs that go by name are open. */
-function executeForNobody(turn: Turn, { operation }: DialectCall): DialectDone {
+/** For a caller without a session, to whom only what binds none is open. */
+function executeForNobody(turn: Turn, { operation }: DialectCall): DialectDone | Refused {
   const election = findElection(turn.state, operation.key);
   if (operation.kind === "delete") return remove(turn, election);
+  if (operation.kind === "restore") return restoreLatch(turn, operation);
+  if (operation.kind === "create") {
+    const opened = openElection(turn, operation.key);
+    return "reason" in opened ? opened : dialectDone(turn, opened, false);
+  }
   assert(isMove(operation), "E19: what binds a session has one");
   return move(turn, election, operation);
 }
@@ -151,7 +156,10 @@ function close(
   const isOpen = election !== undefined && isBound(session, election);
   if (!isOpen && call.order.kind === "set") return refused("not_created");
   if (election === undefined) return dialectDone(turn, undefined, false);
-  unbind(turn.state, session, election);
+  if (isOpen) {
+    unbind(turn.state, session, election);
+    turn.primitivesClosed.push({ sessionId: session.id, primitiveId: election.createdIndex });
+  }
   const leaderBefore = election.queue[0];
   const before = leaderBefore?.view;
   const cause = leaderBefore?.session === session ? "resigned" : "withdrawn";
@@ -203,8 +211,9 @@ function events(
 }
 
 /**
- * Everything that the operation asks for, in one text. Field by field, since the order of an object's
- * properties is that of whoever made it, and the text is state.
+ * Everything that the caller asks for, in one text. Field by field, since the order of an object's
+ * properties is that of whoever made it, and the text is state. The sessions that a node has drawn for
+ * a Restore are others when it is asked again.
  */
 function contentOf(operation: DialectOperation): string {
   if (operation.kind !== "restore") {
@@ -212,6 +221,6 @@ function contentOf(operation: DialectOperation): string {
     return JSON.stringify([operation.kind, candidate]);
   }
   const { kind, term, leader = null, participants } = operation;
-  const list = participants.map((p) => [p.candidate, `${p.sessionId}`, p.ttlMs]);
+  const list = participants.map(({ candidate }) => candidate);
   return JSON.stringify([kind, `${term}`, leader, list]);
 }

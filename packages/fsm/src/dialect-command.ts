@@ -25,7 +25,8 @@ export interface DialectCall {
   readonly kind: "dialect-call";
   /**
    * 0: nobody's. Verbs that go by name whoever asks (withdraw, anoint, promote, demote, evict,
-   * delete) need no session where their order is free.
+   * delete) need no session where their order is free, nor do create and restore, which then bind
+   * none.
    */
   readonly sessionId: SessionId;
   readonly order: CallOrder;

@@ -9,7 +9,7 @@ import type { StreamMessage } from "./change.ts";
 import type { Command } from "./command.ts";
 import type { DialectOperation } from "./dialect-command.ts";
 import { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
-import { createdPrimitive, hasCreated, streamMessages, viewOf } from "./read.ts";
+import { hasCreated, streamMessages, viewOf } from "./read.ts";
 import type { DialectDone, Reply } from "./reply.ts";
 import { restore } from "./snapshot-decoder.ts";
 import { snapshot, stateHash } from "./snapshot-encoder.ts";
@@ -315,53 +315,6 @@ test("a session keeps no trace of primitives that it created and others deleted"
 
   expect(driver.state.sessions.get(1n)!.bound.size).toBe(0);
   expect(driver.state.sessions.get(2n)!.bound.size).toBe(0);
-});
-
-describe("S1 numbers and primitives", () => {
-  function s1Client(): {
-    driver: Driver;
-    ask: (number: number, operation: DialectOperation) => Reply;
-  } {
-    const driver = createDriver();
-    driver.run({ kind: "open-indexed-session", dialect: "s1", ttlMs: 60_000 });
-    const ask = (number: number, operation: DialectOperation): Reply =>
-      driver.ask(call(1n, operation, { kind: "set", number }));
-    return { driver, ask };
-  }
-
-  test("a primitive's id is the number of the command that created it, whoever asks", () => {
-    const { driver, ask } = s1Client();
-    expect(ask(1, { kind: "create", key: KEY })).toMatchObject({ primitiveId: 2n });
-    driver.run({ kind: "open-indexed-session", dialect: "s1", ttlMs: 60_000 });
-    const again = call(3n, { kind: "create", key: KEY }, { kind: "set", number: 1 });
-    expect(driver.ask(again)).toMatchObject({ primitiveId: 2n });
-    expect(createdPrimitive(driver.state, 3n, 2n)).toEqual(KEY);
-    expect(createdPrimitive(driver.state, 3n, 9n)).toBeUndefined();
-  });
-
-  test("closing a primitive that is not open is refused", () => {
-    const { ask } = s1Client();
-    expect(showReply(ask(1, { kind: "close", key: KEY }))).toBe("not_created");
-  });
-
-  test("a purged number is refused, one that the filter holds open is not (bug 43)", () => {
-    const { driver, ask } = s1Client();
-    ask(1, { kind: "create", key: KEY });
-    ask(2, on("enter", "a"));
-    driver.run({ kind: "acknowledge-s1", sessionId: 1n, number: 4, open: [3] });
-    expect(showReply(ask(2, on("enter", "x")))).toBe("already_answered");
-    expect(showReply(ask(4, on("enter", "x")))).toBe("already_answered");
-    expect(showReply(ask(3, on("enter", "b")))).toBe("done");
-    expect(showReply(ask(3, on("enter", "b")))).toBe("done replayed");
-  });
-
-  test("a number that was purged once stays so, whatever a later filter says", () => {
-    const { driver, ask } = s1Client();
-    ask(1, { kind: "create", key: KEY });
-    driver.run({ kind: "acknowledge-s1", sessionId: 1n, number: 4, open: [] });
-    driver.run({ kind: "acknowledge-s1", sessionId: 1n, number: 4, open: [2] });
-    expect(showReply(ask(2, on("enter", "a")))).toBe("already_answered");
-  });
 });
 
 describe("calls that touch no session's primitives", () => {

@@ -57,7 +57,10 @@ export function deleteElection(turn: Turn, election: Election, reason: string): 
   settle(turn, election, leaderBefore, { cause: "deleted", reason, left });
   for (const stream of [...election.streams]) closeStream(turn, stream);
   // Or a session that lives long would keep a trace of every primitive that others have deleted.
-  for (const session of election.boundBy ?? []) session.bound.delete(election.createdIndex);
+  for (const session of election.boundBy ?? []) {
+    session.bound.delete(election.createdIndex);
+    turn.primitivesClosed.push({ sessionId: session.id, primitiveId: election.createdIndex });
+  }
   bury(turn.state, election, false);
 }
 

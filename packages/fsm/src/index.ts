@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+export { isNewsS0 } from "./acknowledgements.ts";
 export { apply } from "./apply.ts";
 export type {
   Cause,
   Change,
   Moved,
   Placed,
+  PrimitiveClosed,
   SessionEnded,
   SessionOpened,
   StreamMessage,
@@ -64,6 +66,9 @@ export type { InvitedMember, Member } from "./member.ts";
 export { createPartition, type PartitionState } from "./partition.ts";
 export { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
 export {
+  type Acknowledged,
+  acknowledgedBy,
+  answerOf,
   checkFence,
   createdPrimitive,
   createdPrimitives,
@@ -71,11 +76,14 @@ export {
   hasSession,
   type ListQuery,
   listKeys,
+  numberingOf,
   officeRevisionOf,
   type SessionLease,
+  type StrictNumbers,
   sessionOf,
   sessions,
   streamMessages,
+  strictNumbersOf,
   unchangedSince,
   viewOf,
 } from "./read.ts";

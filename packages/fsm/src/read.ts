@@ -6,7 +6,8 @@ import type { StreamMessage } from "./change.ts";
 import { findElection } from "./directory.ts";
 import { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
-import type { Candidacy, Election, Session } from "./records.ts";
+import type { Candidacy, Election, Numbering, Session } from "./records.ts";
+import type { Reply } from "./reply.ts";
 import type { SessionId } from "./session-id.ts";
 import { textsFrom } from "./sorted-texts.ts";
 import type { CandidacyView, ElectionView, FenceView, SessionView } from "./view.ts";
@@ -110,11 +111,50 @@ export function hasCreated(state: PartitionState, id: SessionId, key: PrimitiveK
   return session !== undefined && election !== undefined && isBound(session, election);
 }
 
+/** Whose numbers a session's commands carry; `ended` is remembered for the last 100,000 of them. */
+export function numberingOf(state: PartitionState, id: SessionId): Numbering | "ended" | undefined {
+  const session = state.sessions.get(id);
+  if (session !== undefined) return session.numbering;
+  return state.endedSessions.has(id) ? "ended" : undefined;
+}
+
+export interface Acknowledged {
+  /** Numbers up to this one are answered, except those in `open`. */
+  readonly through: number;
+  /** Rising. */
+  readonly open: readonly number[];
+}
+
+/** What an S1 session has acknowledged. */
+export function acknowledgedBy(state: PartitionState, id: SessionId): Acknowledged | undefined {
+  const answers = state.sessions.get(id)?.answers;
+  return answers && { through: answers.acknowledged, open: [...answers.open] };
+}
+
+/** What a number of a session was answered with, while that is kept. */
+export function answerOf(state: PartitionState, id: SessionId, number: number): Reply | undefined {
+  return state.sessions.get(id)?.answers.replies.get(number);
+}
+
 /** The primitives that a session has created and not closed, in the order of their creation. */
 export function createdPrimitives(state: PartitionState, id: SessionId): readonly PrimitiveKey[] {
   const session = state.sessions.get(id);
   if (session === undefined) return [];
   return [...boundElections(state, session)].map(({ key }) => key);
+}
+
+/** How an S0 session stands with the numbers of its calls. */
+export interface StrictNumbers {
+  readonly ttlMs: number;
+  /** The last number executed or given up. */
+  readonly last: number;
+}
+
+/** Undefined where there is no such session here, or one that counts in another way. */
+export function strictNumbersOf(state: PartitionState, id: SessionId): StrictNumbers | undefined {
+  const session = state.sessions.get(id);
+  if (session?.numbering !== "s0") return undefined;
+  return { ttlMs: session.ttlMs, last: session.answers.last };
 }
 
 /** What an S0 stream has sent and its client has not acknowledged, oldest first. */

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a command is answered with, one reply per command and in order. Types only. */
 
-import type { Change, SessionEnded, SessionOpened, StreamMessage } from "./change.ts";
+import type {
+  Change,
+  PrimitiveClosed,
+  SessionEnded,
+  SessionOpened,
+  StreamMessage,
+} from "./change.ts";
 import type { SessionId } from "./session-id.ts";
 import type { TermView } from "./view.ts";
 
@@ -11,6 +17,8 @@ export interface Applied {
   readonly changes: readonly Change[];
   readonly sessionsOpened: readonly SessionOpened[];
   readonly sessionsEnded: readonly SessionEnded[];
+  /** Those of sessions that live on; with a session all of its own are closed. */
+  readonly primitivesClosed: readonly PrimitiveClosed[];
   readonly streamMessages: readonly StreamMessage[];
   /** The list of members is another one now. */
   readonly membersChanged: boolean;

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The application of one entry while it is under way: the state, and what has come of it so far. */
 
-import type { Change, SessionEnded, SessionOpened, StreamMessage } from "./change.ts";
+import type {
+  Change,
+  PrimitiveClosed,
+  SessionEnded,
+  SessionOpened,
+  StreamMessage,
+} from "./change.ts";
 import type { Command } from "./command.ts";
 import type { PartitionState } from "./partition.ts";
 import type { RefusalReason, Refused, Reply } from "./reply.ts";
@@ -15,6 +21,7 @@ export interface Turn {
   readonly changes: Change[];
   readonly sessionsOpened: SessionOpened[];
   readonly sessionsEnded: SessionEnded[];
+  readonly primitivesClosed: PrimitiveClosed[];
   readonly streamMessages: StreamMessage[];
   membersChanged: boolean;
 }
@@ -28,6 +35,7 @@ export function beginTurn(state: PartitionState, commands: readonly Command[]): 
     changes: [],
     sessionsOpened: [],
     sessionsEnded: [],
+    primitivesClosed: [],
     streamMessages: [],
     membersChanged: false,
   };

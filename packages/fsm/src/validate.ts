@@ -192,8 +192,10 @@ function checkDialectCall(limits: Limits, call: DialectCall): Problem {
   }
 }
 
-/** Verbs that go by name, whoever asks (semantics A1). */
+/** Verbs that go by name, whoever asks, and what S4 does to a latch as a whole (semantics A1, A2). */
 const NOBODYS: ReadonlySet<string> = new Set([
+  "create",
+  "restore",
   "withdraw",
   "anoint",
   "promote",

@@ -59,7 +59,14 @@ function turn(changes: Partial<Change>, after: Partial<Past> = {}): Turn {
 function told(rule: StoryRule, ...chapters: readonly Partial<Chapter>[]): string | undefined {
   const check = rule.begin(new Story());
   const applied = {
-    ...{ replies: [], changes: [], sessionsOpened: [], sessionsEnded: [], streamMessages: [] },
+    ...{
+      replies: [],
+      changes: [],
+      sessionsOpened: [],
+      sessionsEnded: [],
+      primitivesClosed: [],
+      streamMessages: [],
+    },
     membersChanged: false,
   };
   for (const chapter of chapters) {
