@@ -340,11 +340,21 @@ describe("calls that touch no session's primitives", () => {
     );
     expect(showReply(driver.ask(call(0n, on("evict", "nobody"))))).toBe("done unchanged");
     expect(driver.ask(call(0n, on("enter", "c")))).toMatchObject({ reason: "invalid_field" });
-    expect(driver.ask(call(0n, { kind: "create", key: KEY }))).toMatchObject({
+    expect(driver.ask(call(0n, { kind: "close", key: KEY }))).toMatchObject({
       reason: "invalid_field",
     });
     const numbered = call(0n, on("anoint", "a"), { kind: "once", number: 1n });
     expect(driver.ask(numbered)).toMatchObject({ reason: "invalid_field" });
     expect(showReply(driver.ask(call(0n, { kind: "delete", key: KEY })))).toBe("done");
+  });
+
+  test("what nobody creates comes to exist, is bound to nobody, and can be deleted once", () => {
+    const driver = createDriver();
+    const ask = (kind: "create" | "delete"): string =>
+      showReply(driver.ask(call(0n, { kind, key: KEY })));
+    expect(ask("create")).toBe("done unchanged");
+    expect([...driver.state.elections.values()]).toMatchObject([{ queue: [] }]);
+    expect(ask("delete")).toBe("done");
+    expect(ask("delete")).toBe("done unchanged");
   });
 });

@@ -83,7 +83,7 @@ const BROKEN: Readonly<Record<string, readonly [Command, string]>> = {
     call(1n, { kind: "enter", key: KEY, candidate: "\0" }),
     "operation.candidate",
   ],
-  "a session id of 0 in a call": [call(0n, { kind: "create", key: KEY }), "sessionId"],
+  "a session id of 0 in a call": [call(0n, { kind: "close", key: KEY }), "sessionId"],
   "a principal that is not text": [opening({ principal: "\ud800" }), "principal"],
   "a condition beyond 64 bits": [
     steer("anoint", "a", { ifRevision: 1n << 64n }),

@@ -110,6 +110,26 @@ describe("re-binding and Restore", () => {
     expect(changes).toEqual([]);
   });
 
+  test("a Restore that is sent again under its number is answered again, though other sessions were drawn for it", () => {
+    const driver = latched();
+    const send = (firstSession: bigint, term: bigint): string => {
+      const participants = [{ candidate: "x", sessionId: firstSession, ttlMs: 10_000 }];
+      const operation = { kind: "restore", key: KEY, term, leader: "x", participants } as const;
+      return showReply(driver.ask(call(1n, operation, { kind: "once", number: 5n })));
+    };
+    expect(send(50n, 9n)).toBe("done");
+    driver.run(call(1n, on("enter", "a")));
+    expect(send(60n, 9n)).toBe("done replayed");
+    expect(show(driver.state)).toBe("10 x [x a]");
+    expect(send(70n, 8n)).toBe("request_id_reused");
+  });
+
+  test("an operator without a session can restore", () => {
+    const driver = createDriver();
+    expect(showReply(driver.ask(call(0n, restored(9n, ["x", "y"]))))).toBe("done");
+    expect(show(driver.state)).toBe("10 x [x y]");
+  });
+
   test("Restore with a session that has ended changes nothing", () => {
     const driver = latched();
     driver.run(open(50n), close(50n));
