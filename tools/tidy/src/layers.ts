@@ -115,6 +115,14 @@ const ZONES: readonly Zone[] = [
     [PROTOBUF, CONNECT],
   ),
 
+  // Clients that others wrote, for end-to-end specs: neither built nor published.
+  zone(
+    "testing/foreign",
+    /^packages\/testing\/src\/foreign\//,
+    [...EVERYTHING, "testing/process"],
+    [...FOREIGN_CLIENTS, "vitest"],
+    "node",
+  ),
   zone("testing/history", /^packages\/testing\/src\/history\//, ["base"], []),
   zone(
     "testing/world",
