@@ -13,6 +13,9 @@ import type { ElectionNode } from "../replica/election-node.ts";
 import { CarrierSessions } from "./carrier-sessions.ts";
 import type { DialectName, DialectOptions } from "./dialect-options.ts";
 import type { DialectServices } from "./dialect-service.ts";
+import { registerS2 } from "./s2.ts";
+import { registerS3 } from "./s3.ts";
+import { registerS4 } from "./s4.ts";
 
 export interface DialectServicesOptions {
   readonly node: ElectionNode;
@@ -36,9 +39,9 @@ type Register = (router: ConnectRouter, services: DialectServices) => void;
 const REGISTER: Readonly<Record<DialectName, Register | undefined>> = {
   s0: undefined,
   s1: undefined,
-  s2: undefined,
-  s3: undefined,
-  s4: undefined,
+  s2: registerS2,
+  s3: registerS3,
+  s4: registerS4,
 };
 
 /** The state that the dialects of one node share; to be made once for a node. */
