@@ -63,13 +63,21 @@ export class CarrierSessions {
 
   /** The session that the caller has, or one that begins with it; nothing is proposed yet. */
   of(carrier: Carrier): CarrierSession | DialectFailure {
-    const { dialect, connection, name, nativeSession } = carrier;
+    const { connection, nativeSession } = carrier;
     if (nativeSession !== undefined) return this.#native(nativeSession);
     if (connection?.isShared !== true) return NEEDS_SESSION;
-    const key = name === "" ? `${dialect} connection ${connection.id}` : `${dialect} name ${name}`;
+    const key = textOf(carrier, connection);
     const session = this.#kept.get(key) ?? this.#open(key);
     session.hold(connection);
     return session;
+  }
+
+  /** The session that the caller has; none begins with it. */
+  find(carrier: Carrier): CarrierSession | undefined | DialectFailure {
+    const { connection, nativeSession } = carrier;
+    if (nativeSession !== undefined) return this.#native(nativeSession);
+    if (connection?.isShared !== true) return undefined;
+    return this.#kept.get(textOf(carrier, connection));
   }
 
   /** How many are kept, those in their grace included. */
@@ -93,7 +101,7 @@ export class CarrierSessions {
     const { node } = this.#options;
     return {
       sessionId,
-      lost: NEVER,
+      lost: new AbortController().signal,
       call: (operation, patience, order = FREE) =>
         callDialect(
           node.homeOf(operation.key),
@@ -104,7 +112,9 @@ export class CarrierSessions {
   }
 }
 
-const NEVER: AbortSignal = new AbortController().signal;
+function textOf({ dialect, name }: Carrier, { id }: Connection): string {
+  return name === "" ? `${dialect} connection ${id}` : `${dialect} name ${name}`;
+}
 
 const NEEDS_SESSION: DialectFailure = dialectFailure(
   "precondition",
@@ -167,7 +177,8 @@ class KeptSession implements CarrierSession {
     if (outcome.kind === "dialect-done" || !isAboutSession(outcome)) registration.isOpen = true;
     if (!isGone(outcome)) return outcome;
     if (!this.#isOver) this.#lose();
-    return dialectFailure("unavailable", "the connection's session has ended; ask again");
+    const gone = dialectFailure("unavailable", "the connection's session has ended; ask again");
+    return outcome.refusal === undefined ? gone : { ...gone, refusal: outcome.refusal };
   }
 
   /** Nothing is renewed any more; nobody is told. */
@@ -260,7 +271,7 @@ function isAboutSession({ refusal }: DialectFailure): boolean {
   return !isRefused || refusal === "invalid_field" || refusal.startsWith("session_");
 }
 
-function isGone(outcome: CallOutcome): boolean {
+function isGone(outcome: CallOutcome): outcome is DialectFailure {
   if (outcome.kind === "dialect-done") return false;
   return outcome.refusal === "session_ended" || outcome.refusal === "session_unknown";
 }

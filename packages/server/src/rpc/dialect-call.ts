@@ -2,7 +2,13 @@
 /** One call of a dialect, taken to the home of its primitive, and what became of it. */
 
 import { assert } from "@conclave/base";
-import type { DialectCall, DialectDone, OpenSession } from "@conclave/fsm";
+import {
+  checkCommand,
+  type DialectCall,
+  type DialectDone,
+  defaultLimits,
+  type OpenSession,
+} from "@conclave/fsm";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import type { SubmissionOutcome } from "../replica/proposals.ts";
 import type { Patience } from "./commands.ts";
@@ -16,7 +22,8 @@ import {
 export type CallOutcome = DialectDone | DialectFailure;
 
 /**
- * Proposes a call on a partition; once it is answered this node's replica has applied it.
+ * Proposes a call on a partition, if its fields keep to their bounds; once it is answered this
+ * node's replica has applied it.
  *
  * @param opening the session, where it is not registered there yet: in the same entry.
  */
@@ -26,6 +33,9 @@ export function callDialect(
   patience: Patience,
   opening?: OpenSession,
 ): Promise<CallOutcome> {
+  // Only what passes can be encoded.
+  const problem = checkCommand(defaultLimits, call);
+  if (problem !== undefined) return Promise.resolve(failureOfDialectRefusal(problem));
   const submission = { ...patience, commands: [call], mayUseReserve: call.sessionId === 0n };
   return new Promise((resolve) => {
     if (opening === undefined) {
