@@ -54,6 +54,23 @@ export const BEGINNINGS: {
     on.client(client)?.kill();
     on.last(downMs, () => on.restartClient(client));
   },
+  "close-client": (on, { client, downMs }) => {
+    const process = on.client(client);
+    if (process === undefined || process.isPaused) return;
+    void process.connected
+      .then((connected) => connected.close())
+      .then(() => {
+        const believed = on.world.beliefs().filter((belief) => belief.client === process.name);
+        if (process.isAlive && believed.length > 0) {
+          on.world.broken(
+            process.name,
+            new Error("C3: a client that was closed believes in office"),
+          );
+        }
+        process.kill();
+        on.last(downMs, () => on.restartClient(client));
+      });
+  },
   "wall-jump": (on, { host, byMs }) => {
     on.process(host)?.jumpWall(byMs);
   },
@@ -63,6 +80,28 @@ export const BEGINNINGS: {
     network.partition(groups);
     on.last(forMs, () => {
       for (const [from, to] of acrossOf(groups)) network.heal(from, to);
+    });
+  },
+  isolate: (on, fault) => {
+    const { network } = on.world;
+    const self = on.host(fault.host);
+    const nodes = on.world.servers.map((server) => server.host);
+    const others = (fault.isWhole ? network.hosts : nodes).filter((other) => other !== self);
+    const late = { ...on.path, minMs: fault.lateMs, maxMs: 1.2 * fault.lateMs };
+    if (fault.lateMs > 0) for (const other of others) network.setPath(other, self, late);
+    on.last(2 * fault.lateMs, () => {
+      for (const other of others) {
+        network.setPath(other, self, undefined);
+        if (fault.isReset) network.reset(self, other);
+        if (fault.lost !== "heard") network.cut(self, other);
+        if (fault.lost !== "said") network.cut(other, self);
+      }
+      on.last(fault.forMs, () => {
+        for (const other of others) {
+          network.heal(self, other);
+          network.heal(other, self);
+        }
+      });
     });
   },
   cut: (on, fault) => {
@@ -131,10 +170,7 @@ export const BEGINNINGS: {
     });
   },
   transfer: (on, { partition, to }) => {
-    const leader = on.world.servers.find(({ view, isPaused }) => {
-      return !isPaused && view?.groups[partition - 1]?.status().role.kind === "leader";
-    });
-    leader?.transfer(partition, to);
+    on.leader(partition)?.transfer(partition, to);
   },
 };
 

@@ -30,6 +30,8 @@ const KINDS: readonly FaultKind[] = [
   "kill-client",
   "wall-jump",
   "split",
+  "isolate",
+  "isolate",
   "cut",
   "slow",
   "reset",
@@ -58,6 +60,10 @@ export function drawFaults(prng: Prng, hosts: Hosts): readonly Fault[] {
   const count = kinds.length === 0 ? 0 : 1 + prng.below(12);
   const aim = drawAim(prng.child("aim"), hosts);
   const faults = Array.from({ length: count }, () => draw(pick(prng, kinds), prng, hosts, aim));
+  // With a chance of its own: what it draws leaves the others as they were.
+  const orderly = prng.child("orderly");
+  const closings = orderly.chance(1, 4) ? 1 + orderly.below(4) : 0;
+  for (let i = 0; i < closings; i++) faults.push(draw("close-client", orderly, hosts, aim));
   if (hosts.nodes >= 3 && prng.chance(1, 4))
     faults.push(draw(pick(prng, DESTRUCTIVE), prng, hosts, aim));
   if (prng.chance(1, 12)) {
@@ -80,18 +86,30 @@ function drawAim(prng: Prng, { nodes, safetyMs }: Hosts): Aim {
   return { fromMs, spanMs: BURST_MS, victim: 1 + prng.below(nodes) };
 }
 
-function draw(kind: FaultKind, prng: Prng, hosts: Hosts, aim: Aim): Fault {
-  const atMs = aim.fromMs + prng.below(aim.spanMs);
+interface Hit {
+  readonly node: number;
+  readonly client: string;
+  /** Whoever leads a partition then. */
+  readonly leader: string;
+  readonly host: string;
+  readonly other: string;
+}
+
+function drawHit(prng: Prng, hosts: Hosts, aim: Aim): Hit {
   const anyNode = 1 + prng.below(hosts.nodes);
   const victim = aim.victim !== undefined && prng.chance(1, 2) ? aim.victim : undefined;
-  const node = victim ?? anyNode;
   const client = pick(prng, hosts.clients);
-  const names = [...nodeNames(hosts.nodes), ...hosts.clients];
-  const host = pick(prng, victim === undefined ? names : names.slice(victim - 1, victim));
-  const other = pick(
-    prng,
-    names.filter((name) => name !== host),
-  );
+  const leader = `leader ${1 + prng.below(hosts.partitions)}`;
+  const names = namesOf(hosts);
+  const anyHost = prng.chance(1, 4) ? leader : pick(prng, names);
+  const host = victim === undefined ? anyHost : `node ${victim}`;
+  const others = names.filter((name) => name !== host);
+  return { node: victim ?? anyNode, client, leader, host, other: pick(prng, others) };
+}
+
+function draw(kind: FaultKind, prng: Prng, hosts: Hosts, aim: Aim): Fault {
+  const atMs = aim.fromMs + prng.below(aim.spanMs);
+  const { node, client, leader, host, other } = drawHit(prng, hosts, aim);
   const forMs = lasting(prng);
   const downMs = lasting(prng);
   switch (kind) {
@@ -111,11 +129,14 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts, aim: Aim): Fault {
     case "sleep":
       return { kind, atMs, host: client, forMs };
     case "kill-client":
+    case "close-client":
       return { kind, atMs, client, downMs };
     case "wall-jump":
       return { kind, atMs, host, byMs: (prng.below(3) - 1) * 3_600_000 };
     case "split":
-      return { kind, atMs, sides: drawSides(prng, names), forMs };
+      return { kind, atMs, sides: drawSides(prng, namesOf(hosts)), forMs };
+    case "isolate":
+      return drawIsolation(prng, atMs, pick(prng, [leader, host, client]));
     case "cut":
     case "slow": {
       const path = { atMs, from: host, to: other, forMs };
@@ -124,7 +145,7 @@ function draw(kind: FaultKind, prng: Prng, hosts: Hosts, aim: Aim): Fault {
     case "reset":
       return { kind, atMs, a: host, b: other };
     case "half-open": {
-      const nodes = nodeNames(hosts.nodes);
+      const nodes = [...nodeNames(hosts.nodes), leader];
       const isPromised = nodes.includes(other) || !nodes.includes(host);
       const [told, untold] = isPromised || hosts.isBeyond ? [host, other] : [other, host];
       return { kind, atMs, told, untold };
@@ -157,6 +178,18 @@ function drawRestore(prng: Prng, { safetyMs }: Hosts): Fault {
   return { kind: "restore", atMs, afterMs: prng.below(safetyMs / 4) };
 }
 
+function drawIsolation(prng: Prng, atMs: number, host: string): Fault {
+  return {
+    ...{ kind: "isolate", atMs, host },
+    isWhole: prng.chance(1, 2),
+    lost: pick(prng, ["said", "heard", "both", "both"]),
+    lateMs: prng.chance(1, 2) ? 0 : 20 + prng.below(600),
+    isReset: prng.chance(1, 3),
+    // Sessions end of the longer ones.
+    forMs: 200 + prng.below(5_000),
+  };
+}
+
 /** Two sides, or a bridge: one that is on neither hears both. */
 function drawSides(prng: Prng, names: readonly string[]): readonly (readonly string[])[] {
   const sides: [string[], string[]] = [[], []];
@@ -171,6 +204,10 @@ function drawSides(prng: Prng, names: readonly string[]): readonly (readonly str
 /** Mostly about as long as an election, sometimes as long as a session. */
 function lasting(prng: Prng): number {
   return prng.chance(1, 3) ? 500 + prng.below(5_000) : 20 + prng.below(900);
+}
+
+function namesOf({ nodes, clients }: Hosts): readonly string[] {
+  return [...nodeNames(nodes), ...clients];
 }
 
 function nodeNames(nodes: number): readonly string[] {

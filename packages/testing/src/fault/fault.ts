@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What goes wrong in a simulated world, as values: a schedule of them can be written down, replayed
- * and shrunk. Types only. Hosts are named `node 1` and so on, and clients by their own names.
+ * and shrunk. Types only. Hosts are named `node 1` and so on, and clients by their own names; `leader 1` is the
+ * node that leads partition 1 when the fault begins.
  */
 
 import type { DiskOperation } from "@conclave/raft/memory";
@@ -45,9 +46,24 @@ export type Fault = At &
     /** The machine sleeps: its monotonic clock stands still, the clock of its uptime does not. */
     | ({ readonly kind: "sleep"; readonly host: string } & Lasting)
     | { readonly kind: "kill-client"; readonly client: string; readonly downMs: number }
+    /** Its client is closed in order, then the process ends and is started again. */
+    | { readonly kind: "close-client"; readonly client: string; readonly downMs: number }
     | { readonly kind: "wall-jump"; readonly host: string; readonly byMs: number }
     /** Hosts of different sides hear nothing of each other; who is on no side hears all. */
     | ({ readonly kind: "split"; readonly sides: readonly (readonly string[])[] } & Lasting)
+    /** A host is cut off from all nodes, or all but clients can hear of it. */
+    | ({
+        readonly kind: "isolate";
+        readonly host: string;
+        /** Whether a node is cut off from clients too. */
+        readonly isWhole: boolean;
+        /** What it says, what it hears, or both, is lost. */
+        readonly lost: "said" | "heard" | "both";
+        /** Before that, for as long as two frames take, all that it hears is as late as this. */
+        readonly lateMs: number;
+        /** Its connections end with it, and both sides hear of that. */
+        readonly isReset: boolean;
+      } & Lasting)
     | ({ readonly kind: "cut"; readonly from: string; readonly to: string } & Lasting)
     | ({
         readonly kind: "slow";

@@ -23,7 +23,9 @@ export interface Ongoing extends FaultyWorld {
   takeDown(node: number, downMs: number, end: (server: ServerProcess) => void): void;
   /** Shuts all servers down and has a new cluster begin in their place. */
   restore(backup: Uint8Array): void;
+  /** A node that runs and takes itself for the leader of the partition. */
+  leader(partition: number): ServerProcess | undefined;
   process(host: string): ServerProcess | ClientProcess | undefined;
-  /** What the network calls it now: a client that was started again has another name. */
+  /** What the network calls it now: a client that was started again has another name, `leader 1` is a node. */
   host(name: string): string;
 }

@@ -98,13 +98,22 @@ class Performer implements Faults, Ongoing {
     void this.world.restore(backup);
   }
 
+  leader(partition: number): ServerProcess | undefined {
+    return this.world.servers.find(({ view, isPaused }) => {
+      return !isPaused && view?.groups[partition - 1]?.status().role.kind === "leader";
+    });
+  }
+
   process(host: string): ServerProcess | ClientProcess | undefined {
-    const server = this.world.servers.find((each) => each.host === host);
-    return server ?? this.client(host);
+    const name = this.host(host);
+    return this.world.servers.find((each) => each.host === name) ?? this.client(host);
   }
 
   host(name: string): string {
-    return this.client(name)?.name ?? name;
+    const [, partition] = /^leader (\d+)$/.exec(name) ?? [];
+    if (partition === undefined) return this.client(name)?.name ?? name;
+    // Where nobody leads, it is as good at any node.
+    return (this.leader(Number(partition)) ?? this.world.servers[0]!).host;
   }
 }
 
