@@ -17,6 +17,7 @@ import type { LedSettled } from "./leadership.ts";
 import { type CommandBatch, estimateBytes } from "./proposals.ts";
 import type { ArrivedRenewal, LeaseOutcome } from "./renewals.ts";
 import type { ConfirmOutcome, LogRole } from "./replicated-log.ts";
+import { strictCallOf } from "./strict-turns.ts";
 
 export interface ForwardingOptions {
   readonly partition: number;
@@ -288,9 +289,16 @@ function isAborted({ signal }: CommandBatch): boolean {
 
 function batchesOf(items: readonly Item[]): readonly (readonly Item[])[] {
   const batches: Item[][] = [];
+  const alone: Item[][] = [];
   let bytesLeft = 0;
   for (const item of items) {
-    const bytes = estimateBytes(item.submission.commands);
+    const { commands } = item.submission;
+    // One that may be held until its turn would hold back the answers of all that came with it.
+    if (strictCallOf(commands) !== undefined) {
+      alone.push([item]);
+      continue;
+    }
+    const bytes = estimateBytes(commands);
     if (bytes > bytesLeft || batches.length === 0) {
       batches.push([]);
       bytesLeft = CALL_BYTES_MAX;
@@ -298,7 +306,7 @@ function batchesOf(items: readonly Item[]): readonly (readonly Item[])[] {
     batches.at(-1)?.push(item);
     bytesLeft -= bytes;
   }
-  return batches;
+  return [...batches, ...alone];
 }
 
 function slicesOf<T>(items: readonly T[]): readonly (readonly T[])[] {

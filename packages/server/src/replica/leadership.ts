@@ -22,6 +22,7 @@ import { Expiries } from "./expiries.ts";
 import { type CommandBatch, type LedOutcome, Proposals, type ProposedEntry } from "./proposals.ts";
 import { type ArrivedRenewal, type Registration, Renewals } from "./renewals.ts";
 import type { CommittedEntry, ReplicatedLog } from "./replicated-log.ts";
+import { StrictTurns, strictCallOf } from "./strict-turns.ts";
 
 export interface LeadershipOptions {
   readonly log: ReplicatedLog;
@@ -40,6 +41,7 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #deadlines = new Deadlines();
   readonly #proposals: Proposals;
+  readonly #turns: StrictTurns;
   readonly #renewals: Renewals;
   readonly #expiries: Expiries;
 
@@ -47,6 +49,12 @@ export class Leadership {
     this.#options = options;
     const { log, rounds, loop, monotonicMs } = options;
     this.#proposals = new Proposals(log, options.logTimeMs);
+    this.#turns = new StrictTurns({
+      isLeading: () => log.role.kind === "leader",
+      monotonicMs,
+      state: options.state,
+      propose: (submission, settle) => this.#proposals.submit({ ...submission, settle }),
+    });
     const shared = {
       deadlines: this.#deadlines,
       rounds,
@@ -67,7 +75,10 @@ export class Leadership {
    */
   submit(submission: CommandBatch, attachment: AttachmentId | undefined, settle: LedSettled): void {
     const [first] = submission.commands;
-    if (first?.kind === "open-session") {
+    const strict = strictCallOf(submission.commands);
+    if (strict !== undefined) {
+      this.#turns.submit(strict, submission, (outcome) => settle(outcome, false));
+    } else if (first?.kind === "open-session") {
       this.#open(first.sessionId, submission, attachment, settle);
     } else if (first?.kind === "close-session") {
       this.#close(first.sessionId, submission, settle);
@@ -99,11 +110,13 @@ export class Leadership {
       for (const { sessionId } of applied.sessionsEnded) this.#deadlines.end(sessionId);
     }
     if (own !== undefined) this.#proposals.answer(own, replies, index);
+    this.#turns.applied();
   }
 
   /** The state was replaced by another node's. */
   restored(): void {
     this.#proposals.restored();
+    this.#turns.applied();
   }
 
   roleChanged(): void {
@@ -114,11 +127,13 @@ export class Leadership {
       for (const session of sessions(this.#options.state())) this.#deadlines.open(session, nowMs);
     }
     this.#proposals.roleChanged();
+    this.#turns.roleChanged();
   }
 
   /** To be called at every tick that was not late: patience ends. */
   sweep(nowMs: number): void {
     this.#proposals.sweep(nowMs);
+    this.#turns.sweep(nowMs);
   }
 
   /** Looks at the deadlines that have passed. */
@@ -128,7 +143,7 @@ export class Leadership {
 
   /** Nobody waits for an answer. */
   get isIdle(): boolean {
-    return this.#proposals.isIdle;
+    return this.#proposals.isIdle && this.#turns.isIdle;
   }
 
   #open(

@@ -13,6 +13,7 @@ import type { ElectionNode } from "../replica/election-node.ts";
 import { CarrierSessions } from "./carrier-sessions.ts";
 import type { DialectName, DialectOptions } from "./dialect-options.ts";
 import type { DialectServices } from "./dialect-service.ts";
+import { registerS0 } from "./s0.ts";
 import { registerS2 } from "./s2.ts";
 import { registerS3 } from "./s3.ts";
 import { registerS4 } from "./s4.ts";
@@ -37,7 +38,7 @@ export const DIALECT_SERVICES: Readonly<Record<DialectName, readonly DescService
 type Register = (router: ConnectRouter, services: DialectServices) => void;
 
 const REGISTER: Readonly<Record<DialectName, Register | undefined>> = {
-  s0: undefined,
+  s0: registerS0,
   s1: undefined,
   s2: registerS2,
   s3: registerS3,

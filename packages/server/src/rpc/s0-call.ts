@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One call of an S0 client: what its header says, its number taken in order, and what it is refused
+ * with (semantics 4.1, A3, A5).
+ *
+ * Clients of S0 repeat a call for ever that ends with a gRPC status, and give up one that is answered
+ * `status: ERROR`. So what can never succeed is answered in band, and its number is taken all the
+ * same, since the session's next call waits for it. What may succeed later is a status.
+ */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type RequestHeader, type ResponseHeaderSchema, ResponseStatus } from "@conclave/api/s0";
+import type { Clock } from "@conclave/base";
+import {
+  type CallOrder,
+  type DialectDone,
+  type DialectOperation,
+  defaultLimits,
+  isName,
+  type PrimitiveKey,
+  type RefusalReason,
+  strictNumbersOf,
+} from "@conclave/fsm";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import type { ElectionNode } from "../replica/election-node.ts";
+import type { PartitionReplica } from "../replica/partition-replica.ts";
+import type { Patience } from "./commands.ts";
+import { type CallOutcome, callDialect } from "./dialect-call.ts";
+import { dialectErrorOf } from "./dialect-failure.ts";
+import { type DialectServices, keyIn, patienceOf } from "./dialect-service.ts";
+
+/** The services, and what ends long waits when the node stops. */
+export interface S0Services extends DialectServices {
+  readonly closing: AbortSignal;
+}
+
+/** A call on a primitive, as its header has it. */
+export interface S0Call {
+  readonly partition: PartitionReplica;
+  readonly key: PrimitiveKey;
+  readonly sessionId: bigint;
+  /** 0: in no order, and not deduplicated. */
+  readonly number: number;
+  /** Why it can never be served, if it cannot. */
+  readonly problem: string | undefined;
+}
+
+/** To be answered `status: ERROR`. */
+export interface S0Refusal {
+  readonly kind: "s0-refusal";
+  readonly message: string;
+  /** What the state machine refused it for, where that did. */
+  readonly reason: RefusalReason | undefined;
+}
+
+export type HeaderInit = MessageInitShape<typeof ResponseHeaderSchema>;
+
+/** The session's wait for a gap, and then the time that any request has. */
+const AFTER_GAP_MS = 5_000;
+const NUMBER_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+/** Refused with the number not taken: the same call may be served later. */
+const PASSING: ReadonlySet<RefusalReason> = new Set(["out_of_order", "too_many_unacknowledged"]);
+
+/** Throws INVALID_ARGUMENT: the partition is none of ours, and so nobody's to refuse in band. */
+export function partitionOf(
+  node: ElectionNode,
+  header: RequestHeader | undefined,
+): PartitionReplica {
+  if (header === undefined) throw malformed("header: must be set");
+  const { partitionCount } = node.cluster;
+  if (header.partition < 1 || header.partition > partitionCount) {
+    throw malformed(`header.partition: 1 to ${partitionCount}`);
+  }
+  return node.partition(header.partition);
+}
+
+/**
+ * Throws INVALID_ARGUMENT for what names no primitive at all.
+ *
+ * @param mayBeElsewhere clients create and close on every partition; it binds nothing there.
+ */
+export function callOf(
+  services: DialectServices,
+  header: RequestHeader | undefined,
+  mayBeElsewhere = false,
+): S0Call {
+  const { node } = services;
+  const partition = partitionOf(node, header);
+  const name = header?.name;
+  if (name === undefined || name.name === "") throw malformed("header.name: must be set");
+  const { sessionId, requestId } = header!;
+  const key = keyIn(services, "s0", name.name, name.namespace);
+  const isAtHome = mayBeElsewhere || partition.isHomeOf(key);
+  const problem =
+    (sessionId === 0n ? "session_id: must not be 0" : undefined) ??
+    (requestId > NUMBER_MAX ? "request_id: 0 to 2^53 - 1" : undefined) ??
+    problemOfKey(key) ??
+    (isAtHome ? undefined : `partition: the home of this name is ${node.homeOf(key).number}`);
+  return { partition, key, sessionId, number: Number(requestId), problem };
+}
+
+/**
+ * Executes a call in its turn, or finds what it was answered before. Throws what is worth another
+ * try as a gRPC status.
+ */
+export async function runS0(
+  services: S0Services,
+  call: S0Call,
+  operation: DialectOperation,
+  context: HandlerContext,
+): Promise<DialectDone | S0Refusal> {
+  if (call.problem !== undefined) {
+    await passS0(services, call, context);
+    return s0Refusal(call.problem);
+  }
+  const outcome = await propose(services, call, operation, context);
+  if (outcome.kind === "dialect-done") return outcome;
+  const { message, refusal } = outcome;
+  if (refusal === undefined || PASSING.has(refusal)) throw dialectErrorOf(outcome, "s0");
+  if (refusal === "invalid_field") await passS0(services, call, context);
+  return s0Refusal(message, refusal);
+}
+
+/** Takes the number of a call that is refused here. */
+async function passS0(services: S0Services, call: S0Call, context: HandlerContext): Promise<void> {
+  if (call.number === 0 || call.sessionId === 0n) return;
+  const outcome = await propose(services, call, { kind: "pass", key: ANY_KEY }, context);
+  if (outcome.kind === "dialect-done") return;
+  const { refusal } = outcome;
+  if (refusal === undefined || PASSING.has(refusal)) throw dialectErrorOf(outcome, "s0");
+}
+
+/** A call that passes does nothing to it, so any that can be will do. */
+const ANY_KEY: PrimitiveKey = { kind: "election", namespace: "default", name: "refused" };
+
+function propose(
+  services: S0Services,
+  call: S0Call,
+  operation: DialectOperation,
+  context: HandlerContext,
+): Promise<CallOutcome> {
+  const { partition, sessionId, number } = call;
+  const order: CallOrder = number === 0 ? { kind: "free" } : { kind: "strict", number };
+  return callDialect(
+    partition,
+    { kind: "dialect-call", sessionId, order, operation },
+    patienceOfTurn(services, call, context),
+  );
+}
+
+/** A call before its turn may wait for its session's timeout until what is missing is given up. */
+function patienceOfTurn(services: S0Services, call: S0Call, context: HandlerContext): Patience {
+  const { node, clock, closing } = services;
+  const numbers = strictNumbersOf(call.partition.state, call.sessionId);
+  if (numbers === undefined || call.number <= numbers.last + 1) return patienceOf(node, context);
+  return {
+    giveUpAtMs: gapGiveUpAtMs(clock, context, numbers.ttlMs),
+    signal: AbortSignal.any([context.signal, closing]),
+  };
+}
+
+export function gapGiveUpAtMs(clock: Clock, context: HandlerContext, ttlMs: number): number {
+  const patienceMs = Math.min(
+    context.timeoutMs() ?? Number.POSITIVE_INFINITY,
+    ttlMs + AFTER_GAP_MS,
+  );
+  return clock.monotonicMs() + patienceMs;
+}
+
+export function s0Refusal(message: string, reason?: RefusalReason): S0Refusal {
+  return { kind: "s0-refusal", message, reason };
+}
+
+/** The header of an answer in band. What it was refused for has no place in it. */
+export function refusedHeader(
+  { sessionId }: Pick<S0Call, "sessionId">,
+  { message }: S0Refusal,
+  context: HandlerContext,
+): HeaderInit {
+  context.responseHeader.set("conclave-refusal", message);
+  return { sessionId, status: ResponseStatus.ERROR };
+}
+
+/** Of a command that was executed, now or before. */
+export function doneHeader({ sessionId, number }: S0Call, { index }: DialectDone): HeaderInit {
+  return { sessionId, responseId: BigInt(number), index };
+}
+
+function problemOfKey({ namespace, name }: PrimitiveKey): string | undefined {
+  const { nameBytesMax } = defaultLimits;
+  if (isName(name, nameBytesMax) && isName(namespace, nameBytesMax)) return undefined;
+  return `name and namespace: 1 to ${nameBytesMax} bytes of UTF-8 without control characters`;
+}
+
+function malformed(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument);
+}
