@@ -14,6 +14,7 @@ import { CarrierSessions } from "./carrier-sessions.ts";
 import type { DialectName, DialectOptions } from "./dialect-options.ts";
 import type { DialectServices } from "./dialect-service.ts";
 import { registerS0 } from "./s0.ts";
+import { registerS1 } from "./s1.ts";
 import { registerS2 } from "./s2.ts";
 import { registerS3 } from "./s3.ts";
 import { registerS4 } from "./s4.ts";
@@ -39,7 +40,7 @@ type Register = (router: ConnectRouter, services: DialectServices) => void;
 
 const REGISTER: Readonly<Record<DialectName, Register | undefined>> = {
   s0: registerS0,
-  s1: undefined,
+  s1: registerS1,
   s2: registerS2,
   s3: registerS3,
   s4: registerS4,
