@@ -10,8 +10,15 @@
  */
 
 import { assert, type CancelTimer, type Clock } from "@conclave/base";
-import type { CallOrder, DialectOperation, OpenSession, SessionId } from "@conclave/fsm";
+import {
+  type CallOrder,
+  type DialectOperation,
+  hasSession,
+  type OpenSession,
+  type SessionId,
+} from "@conclave/fsm";
 import type { ElectionNode } from "../replica/election-node.ts";
+import type { PartitionReplica } from "../replica/partition-replica.ts";
 import type { LeaseOutcome } from "../replica/renewals.ts";
 import type { Patience } from "./commands.ts";
 import type { Connection } from "./connection-context.ts";
@@ -36,6 +43,16 @@ export interface CarrierSession {
   /** Aborted when this node gave it up: what hangs on it ends with UNAVAILABLE. */
   readonly lost: AbortSignal;
   call(operation: DialectOperation, patience: Patience, order?: CallOrder): Promise<CallOutcome>;
+}
+
+/** A session that was opened for a name by somebody else's call. */
+interface Adoption {
+  readonly dialect: DialectName;
+  readonly name: string;
+  readonly sessionId: SessionId;
+  /** Where it was opened. */
+  readonly home: PartitionReplica;
+  readonly sentMs: number;
 }
 
 export interface CarrierSessionsOptions {
@@ -67,17 +84,38 @@ export class CarrierSessions {
     if (nativeSession !== undefined) return this.#native(nativeSession);
     if (connection?.isShared !== true) return NEEDS_SESSION;
     const key = textOf(carrier, connection);
-    const session = this.#kept.get(key) ?? this.#open(key);
+    const session = this.#kept.get(key) ?? this.#open(key, this.#options.drawSessionId());
     session.hold(connection);
     return session;
   }
 
-  /** The session that the caller has; none begins with it. */
+  /** The session that the caller has, which lives on with its connection; none begins with it. */
   find(carrier: Carrier): CarrierSession | undefined | DialectFailure {
     const { connection, nativeSession } = carrier;
     if (nativeSession !== undefined) return this.#native(nativeSession);
     if (connection?.isShared !== true) return undefined;
-    return this.#kept.get(textOf(carrier, connection));
+    const session = this.#kept.get(textOf(carrier, connection));
+    session?.hold(connection);
+    return session;
+  }
+
+  /** The id of a name's session, if it has one at this node. */
+  idOf(dialect: DialectName, name: string): SessionId | undefined {
+    return this.#kept.get(textOfName(dialect, name))?.sessionId;
+  }
+
+  /**
+   * Takes over a session that a call has opened in a name for one who was not there (S4's Restore):
+   * it lives for the grace, and longer if the name calls within it. Nothing, where the call has not
+   * opened it, or the name has another by now.
+   *
+   * @param sentMs when the call was sent.
+   */
+  adopt({ dialect, name, sessionId, home, sentMs }: Adoption): void {
+    if (!hasSession(home.state, sessionId)) return;
+    const key = textOfName(dialect, name);
+    const session = this.#kept.get(key) ?? this.#open(key, sessionId);
+    if (session.sessionId === sessionId) session.wasOpened(home.number, sentMs);
   }
 
   /** How many are kept, those in their grace included. */
@@ -85,8 +123,8 @@ export class CarrierSessions {
     return this.#kept.size;
   }
 
-  #open(key: string): KeptSession {
-    const session = new KeptSession(this.#options, () => {
+  #open(key: string, sessionId: SessionId): KeptSession {
+    const session = new KeptSession(this.#options, sessionId, () => {
       if (this.#kept.get(key) === session) this.#kept.delete(key);
     });
     this.#kept.set(key, session);
@@ -113,7 +151,11 @@ export class CarrierSessions {
 }
 
 function textOf({ dialect, name }: Carrier, { id }: Connection): string {
-  return name === "" ? `${dialect} connection ${id}` : `${dialect} name ${name}`;
+  return name === "" ? `${dialect} connection ${id}` : textOfName(dialect, name);
+}
+
+function textOfName(dialect: DialectName, name: string): string {
+  return `${dialect} name ${name}`;
 }
 
 const NEEDS_SESSION: DialectFailure = dialectFailure(
@@ -141,10 +183,10 @@ class KeptSession implements CarrierSession {
   #lingersUntilMs: number | undefined;
   #isOver = false;
 
-  constructor(options: CarrierSessionsOptions, forget: () => void) {
+  constructor(options: CarrierSessionsOptions, sessionId: SessionId, forget: () => void) {
     this.#options = options;
     this.#forget = forget;
-    this.sessionId = options.drawSessionId();
+    this.sessionId = sessionId;
     this.#schedule();
   }
 
@@ -154,7 +196,10 @@ class KeptSession implements CarrierSession {
 
   /** It lives as long as this connection does, at least. */
   hold(connection: Connection): void {
+    const wasLingering = this.#lingersUntilMs !== undefined;
     this.#lingersUntilMs = undefined;
+    // The next beat may be too late for one that comes back at the end of its grace.
+    if (wasLingering) this.#renewAll();
     if (this.#held.has(connection.id)) return;
     // Before the listener is there, since one that is closed tells at once.
     this.#held.set(connection.id, () => {});
@@ -179,6 +224,11 @@ class KeptSession implements CarrierSession {
     if (!this.#isOver) this.#lose();
     const gone = dialectFailure("unavailable", "the connection's session has ended; ask again");
     return outcome.refusal === undefined ? gone : { ...gone, refusal: outcome.refusal };
+  }
+
+  wasOpened(partition: number, sentMs: number): void {
+    this.#registrationOn(partition, sentMs).isOpen = true;
+    if (this.#held.size === 0) this.#lingersUntilMs ??= sentMs + this.#options.graceMs;
   }
 
   /** Nothing is renewed any more; nobody is told. */

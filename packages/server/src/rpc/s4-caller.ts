@@ -30,7 +30,7 @@ const LATCH = "LeaderLatch";
 
 /** The callers of a node. Throws what a header lacks, across the service's door. */
 export function callersOf(services: DialectServices): Callers {
-  const { node, drawSessionId } = services;
+  const { node, sessions, drawSessionId } = services;
   // Connections are numbered from one again when a node is started again, before those that it had
   // have left the lists.
   const start = BigInt.asUintN(32, drawSessionId()).toString(16);
@@ -49,15 +49,14 @@ export function callersOf(services: DialectServices): Callers {
         ? `connection ${node.cluster.node}-${start}-${connection.id}`
         : undefined;
     const participant = clientId === "" ? ofConnection : clientId;
+    const nativeSession = context.requestHeader.get("session-id") ?? undefined;
+    const carrier: Carrier = { dialect: "s4", connection, name: participant ?? "", nativeSession };
+    // Whatever it calls about, a participant that calls lives (semantics A4).
+    sessions.find(carrier);
     return {
       key: keyIn(services, "s4", name),
       participant,
-      carrier: {
-        dialect: "s4",
-        connection,
-        name: participant ?? "",
-        nativeSession: context.requestHeader.get("session-id") ?? undefined,
-      },
+      carrier,
       order: requestId === 0n ? { kind: "free" } : { kind: "once", number: requestId },
       patience: patienceOf(node, context),
     };

@@ -22,7 +22,7 @@ import {
   ResponseType,
   type Snapshot,
 } from "@conclave/api/s4";
-import type { DialectDone, DialectOperation, RestoreLatch, TermView } from "@conclave/fsm";
+import type { DialectDone, DialectOperation, TermView } from "@conclave/fsm";
 import { leaderFirst } from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { callDialect } from "./dialect-call.ts";
@@ -34,6 +34,7 @@ import {
 } from "./dialect-failure.ts";
 import { type DialectServices, doneOf } from "./dialect-service.ts";
 import { type Caller, type Callers, callersOf } from "./s4-caller.ts";
+import { sessionFor, sessionIfAny } from "./session-calls.ts";
 import { watchInSession } from "./session-watch.ts";
 import { readTerm } from "./term-view.ts";
 
@@ -99,12 +100,11 @@ function primitiveService(
 
 /** Whoever latches is in the list for as long as its session lives. */
 async function underSession(
-  { sessions }: DialectServices,
+  services: DialectServices,
   { carrier, order, patience }: Caller,
   operation: DialectOperation,
 ): Promise<DialectDone> {
-  const session = sessions.of(carrier);
-  if (isDialectFailure(session)) throw errorOf(session);
+  const session = sessionFor(services, carrier);
   return doneOf(await session.call(operation, patience, order), "s4");
 }
 
@@ -133,36 +133,40 @@ async function* events(
   { key, carrier }: Caller,
   context: HandlerContext,
 ): AsyncGenerator<EventsResponse> {
-  const session = services.sessions.of(carrier);
-  const own = isDialectFailure(session) ? undefined : session;
+  const session = sessionIfAny(services, carrier);
   let isOpen = false;
-  for await (const term of watchInSession(services, "s4", key, context, own)) {
+  for await (const term of watchInSession(services, "s4", key, context, session)) {
     yield isOpen ? changeOf(term) : create(EventsResponseSchema, { header: STREAM, output: {} });
     isOpen = true;
   }
 }
 
+/** An absent snapshot or latch is an empty one. */
 async function restore(
   services: DialectServices,
   caller: Caller,
   snapshot: Snapshot | undefined,
 ): Promise<void> {
   const { key } = caller;
-  const { sessions, drawSessionId, options } = services;
-  // An absent snapshot or latch is an empty one.
+  const { node, clock, sessions, drawSessionId, options } = services;
   const { meta, leader = "", participants = [] } = snapshot?.latch ?? {};
-  const operation: RestoreLatch = {
+  const restored = participants.map((candidate) => ({
+    candidate,
+    sessionId: sessions.idOf("s4", candidate) ?? drawSessionId(),
+    ttlMs: options.graceMs,
+  }));
+  const sentMs = clock.monotonicMs();
+  await byName(services, caller, {
     kind: "restore",
     key,
     term: meta?.revision?.num ?? 0n,
     ...(leader === "" ? {} : { leader }),
-    participants: participants.map((candidate) => ({
-      candidate,
-      sessionId: drawSessionId(),
-      ttlMs: options.graceMs,
-    })),
-  };
-  await byName(services, caller, operation);
+    participants: restored,
+  });
+  const home = node.homeOf(key);
+  for (const { candidate: name, sessionId } of restored) {
+    sessions.adopt({ dialect: "s4", name, sessionId, home, sentMs });
+  }
 }
 
 function participantOf({ participant }: Caller): string {
