@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { defaultDialectOptions } from "@conclave/server/node";
 import { describe, expect, test } from "vitest";
 import { loadConfig, type ServerConfig } from "./config.ts";
 import type { Environment } from "./raw-options.ts";
@@ -10,6 +11,7 @@ const files: Readonly<Record<string, string>> = {
   "list.json": "[]",
   "nested.json": `{"node": {"id": 1}}`,
   "unknown.json": `{"nodes": 3}`,
+  "dialects.json": `{"dialects": ["s2"], "dialects.s3.cache": true, "dialect-grace": "2s"}`,
   "cert.pem": "CERT",
   "key.pem": "KEY",
 };
@@ -49,6 +51,7 @@ describe("what nobody says", () => {
       tls: undefined,
       logLevel: "info",
       corsOrigins: [],
+      dialects: defaultDialectOptions,
       isExposed: false,
     });
   });
@@ -95,6 +98,16 @@ describe("where options come from", () => {
       insecure: "true",
       "log-level": "debug",
       "cors-origin": "http://localhost:5173",
+      dialects: "s4,s1",
+      "dialect-grace": "1.5s",
+      "dialects.s0.namespace": "a",
+      "dialects.s1.namespace": "b",
+      "dialects.s2.namespace": "c",
+      "dialects.s3.namespace": "d",
+      "dialects.s4.namespace": "e",
+      "dialects.s0.database": "db",
+      "dialects.s3.cache": "true",
+      "dialects.s4.kind": "election",
     };
     const joining = ["join", "advertise"];
     const flags = serverFlags.filter(({ name }) => !joining.includes(name));
@@ -115,6 +128,17 @@ describe("where options come from", () => {
       tls: { certificate: "CERT", key: "KEY", authority: "CERT" },
       logLevel: "debug",
       corsOrigins: ["http://localhost:5173"],
+      dialects: {
+        served: ["s1", "s4"],
+        graceMs: 1_500,
+        database: "db",
+        isCacheEnabled: true,
+        s0: { namespace: "a", kind: "election" },
+        s1: { namespace: "b", kind: "election" },
+        s2: { namespace: "c", kind: "election" },
+        s3: { namespace: "d", kind: "election" },
+        s4: { namespace: "e", kind: "election" },
+      },
       isExposed: false,
     });
   });
@@ -126,6 +150,33 @@ describe("where options come from", () => {
 });
 
 const three = "1=10.0.0.1:7401,2=10.0.0.2:7402,3=[fd00::3]:7403";
+
+describe("older protocols", () => {
+  test("are served as listed, in pieces too, or not at all", () => {
+    expect(configOf("--dialects s3,s0").dialects.served).toEqual(["s0", "s3"]);
+    expect(configOf("--dialects s3 --dialects s0").dialects.served).toEqual(["s0", "s3"]);
+    expect(configOf("--dialects none").dialects.served).toEqual([]);
+  });
+
+  test.each([
+    ["500ms", 500],
+    ["10s", 10_000],
+    ["1h", 3_600_000],
+  ])("a grace of %s is %i ms", (text, graceMs) => {
+    expect(configOf(`--dialect-grace ${text}`).dialects.graceMs).toBe(graceMs);
+  });
+
+  test("a place that one option changes keeps the rest", () => {
+    const { s3, s4 } = configOf("--dialects.s4.kind election --dialects.s3.namespace x").dialects;
+    expect(s4).toEqual({ namespace: "default", kind: "election" });
+    expect(s3).toEqual({ namespace: "x", kind: "election" });
+  });
+
+  test("their options come from a file under the same names", () => {
+    const { dialects } = configOf("", { CONCLAVE_CONFIG: "dialects.json" });
+    expect(dialects).toMatchObject({ served: ["s2"], isCacheEnabled: true, graceMs: 2_000 });
+  });
+});
 
 describe("a first start with others", () => {
   test("listens where the list has it, unless told otherwise", () => {
@@ -220,6 +271,15 @@ describe("faults", () => {
     ["--log-level loud", {}, "--log-level loud: must be one of trace, debug, info"],
     ["--cors-origin *", {}, "--cors-origin *: must be origins"],
     ["--cors-origin https://a.example/x", {}, "https://a.example/x is none"],
+    ["--dialects s5", {}, "--dialects s5: must be none or some of s0,s1,s2,s3,s4; s5 is not"],
+    ["--dialects none,s1", {}, "none is not"],
+    ["--dialect-grace 499ms", {}, "--dialect-grace 499ms: must be 500ms to 1h"],
+    ["--dialect-grace 61m", {}, "--dialect-grace 61m: must be 500ms to 1h"],
+    ["--dialect-grace 10", {}, "--dialect-grace 10: must be 500ms to 1h, a number with its unit"],
+    ["--dialects.s3.namespace=", {}, "--dialects.s3.namespace : must be 1 to 256 bytes"],
+    ["--dialects.s3.cache 1", {}, "--dialects.s3.cache 1: must be true or false"],
+    ["--dialects.s4.kind lock", {}, "--dialects.s4.kind lock: must be election or latch"],
+    ["--dialects.s3.kind latch", {}, "--dialects.s3.kind: no such option"],
     ["--tls-cert cert.pem", {}, "--tls-cert: needs --tls-key beside it"],
     ["--tls-key key.pem", {}, "--tls-key: needs --tls-cert beside it"],
     ["--tls-ca cert.pem", {}, "--tls-ca: needs --tls-cert and --tls-key beside it"],

@@ -4,7 +4,9 @@
  * or written here.
  */
 
+import type { DialectOptions } from "@conclave/server/node";
 import { z } from "zod";
+import { dialectOptionsOf, dialectShape } from "./dialect-config.ts";
 import {
   type Address,
   addressText,
@@ -40,6 +42,7 @@ export interface ServerConfig {
   readonly tls: TlsConfig | undefined;
   readonly logLevel: LogLevel;
   readonly corsOrigins: readonly string[];
+  readonly dialects: DialectOptions;
   /** In clear text beyond loopback, as `--insecure` allowed: to be warned of. */
   readonly isExposed: boolean;
 }
@@ -110,6 +113,7 @@ export function loadConfig(
     tls,
     logLevel: options["log-level"],
     corsOrigins: options["cors-origin"],
+    dialects: dialectOptionsOf(options),
     isExposed,
   };
   return { kind: "config", config };
@@ -155,6 +159,7 @@ const shape = z.object({
     .default(false),
   "log-level": z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
   "cors-origin": origins("https://ops.example.org").default([]),
+  ...dialectShape,
 });
 
 function readMembers(

@@ -16,6 +16,16 @@ export interface ServerFlag {
   readonly help: string;
 }
 
+/** Of the older protocols; those that the last two speak have no word for a namespace. */
+const namespaceFlags: readonly ServerFlag[] = [
+  ...["s0", "s1", "s2"].map((dialect) => [dialect, `of ${dialect} clients that name none`]),
+  ...["s3", "s4"].map((dialect) => [dialect, `of all that ${dialect} clients use`]),
+].map(([dialect, whose]) => ({
+  name: `dialects.${dialect}.namespace`,
+  value: "NAME",
+  help: `the namespace ${whose} (default "default")`,
+}));
+
 export const serverFlags: readonly ServerFlag[] = [
   { name: "node", value: "N", help: "this node's number in the cluster, from 1 (default 1)" },
   {
@@ -71,18 +81,48 @@ export const serverFlags: readonly ServerFlag[] = [
     isList: true,
     help: "let pages of this origin call, as https://ops.example.org; may be repeated",
   },
+  {
+    name: "dialects",
+    value: "LIST",
+    isList: true,
+    help: "which older protocols to serve, as s0,s3, or none (default: s0,s1,s2,s3,s4)",
+  },
+  {
+    name: "dialect-grace",
+    value: "TIME",
+    help: "how long candidates of s2 to s4 outlive their last connection (default 10s)",
+  },
+  ...namespaceFlags,
+  {
+    name: "dialects.s0.database",
+    value: "NAME",
+    help: "what s0 calls the one database that there is (default conclave)",
+  },
+  {
+    name: "dialects.s3.cache",
+    value: "true|false",
+    help: "whether s3 tells its clients to cache what they read (default false)",
+  },
+  {
+    name: "dialects.s4.kind",
+    value: "election|latch",
+    help: "election: s4 shares elections with the others (default latch)",
+  },
 ];
 
 /** The variable that gives a flag's value, for instance CONCLAVE_SERVER_DATA_DIR. */
 export function variableOf(flag: ServerFlag): string {
-  return `CONCLAVE_SERVER_${flag.name.toUpperCase().replaceAll("-", "_")}`;
+  return `CONCLAVE_SERVER_${flag.name.toUpperCase().replaceAll(/[-.]/g, "_")}`;
 }
+
+/** As wide as most need; the few that are longer push their text to the right. */
+const LEFT_WIDTH = 29;
 
 /** What `conclave server --help` prints. */
 export function helpText(): string {
   const rows = serverFlags.map(({ name, value, help }) => {
     const left = value === undefined ? `--${name}` : `--${name} ${value}`;
-    return `  ${left.padEnd(27)}${help}`;
+    return `  ${left.padEnd(LEFT_WIDTH)} ${help}`;
   });
   return `Usage: conclave server [options]
 
@@ -90,7 +130,7 @@ Runs one node of a cluster until SIGTERM or SIGINT, then stops gracefully.
 
 Options:
 ${rows.join("\n")}
-  ${"--help".padEnd(27)}show this
+  ${"--help".padEnd(LEFT_WIDTH)} show this
 
 Each may also come from the environment, as ${variableOf(serverFlags[0]!)} and so on, or from the JSON
 file that CONCLAVE_CONFIG names, {"node": 1, ...}. A flag wins over the environment, and that over

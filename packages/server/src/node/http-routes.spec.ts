@@ -106,6 +106,18 @@ test("a page of an allowed origin may ask, call and read", async () => {
   expect(answer.headers.get("Access-Control-Expose-Headers")).toContain("Grpc-Status");
 });
 
+test("a page of an allowed origin may say whose election it means, and read the term's number", async () => {
+  const { url } = await open([], ["https://ops.example.org"]);
+  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
+  const allowed = preflight.headers.get("Access-Control-Allow-Headers")?.split(", ");
+  expect(allowed).toEqual(
+    expect.arrayContaining(["application-id", "primitive-id", "session-id", "Content-Type"]),
+  );
+  const answer = await fetch(`${url}${check}`, jsonCall);
+  const exposed = answer.headers.get("Access-Control-Expose-Headers")?.split(", ");
+  expect(exposed).toEqual(expect.arrayContaining(["conclave-term", "Grpc-Status"]));
+});
+
 test("a page of an origin that is not on the list is allowed nothing", async () => {
   const { url } = await open([], ["https://other.example.org"]);
   const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });

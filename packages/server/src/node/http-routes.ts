@@ -21,6 +21,10 @@ export interface HttpRoutesOptions {
 /** How long a browser may remember a preflight's answer: 2 h, the most that Chromium keeps. */
 const PREFLIGHT_SECONDS = 7_200;
 
+/** What S2 and S3 are told in metadata, and what S2 tells there. */
+const ALLOWED_HEADERS = [...cors.allowedHeaders, "application-id", "primitive-id", "session-id"];
+const EXPOSED_HEADERS = [...cors.exposedHeaders, "conclave-term"];
+
 export function createHttpRoutes(options: HttpRoutesOptions): PortHandler {
   const origins = new Set(options.corsOrigins);
   return (request, response) => {
@@ -52,10 +56,10 @@ function allowOrigin(
   const origin = request.headers.origin;
   if (origin === undefined || !origins.has(origin)) return;
   response.setHeader("Access-Control-Allow-Origin", origin);
-  response.setHeader("Access-Control-Expose-Headers", cors.exposedHeaders.join(", "));
+  response.setHeader("Access-Control-Expose-Headers", EXPOSED_HEADERS.join(", "));
   if (request.method !== "OPTIONS") return;
   response.setHeader("Access-Control-Allow-Methods", cors.allowedMethods.join(", "));
-  response.setHeader("Access-Control-Allow-Headers", cors.allowedHeaders.join(", "));
+  response.setHeader("Access-Control-Allow-Headers", ALLOWED_HEADERS.join(", "));
   response.setHeader("Access-Control-Max-Age", String(PREFLIGHT_SECONDS));
 }
 

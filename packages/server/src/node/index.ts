@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+export {
+  DIALECTS,
+  type DialectOptions,
+  defaultDialectOptions,
+} from "../rpc/dialect-options.ts";
 export { markBadText } from "./bad-text.ts";
 export { createFileDisk } from "./file-disk.ts";
 export type {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One server of a test's cluster, wherever it runs: what it is told, and what can be done to it. */
 
-import type { NodeOptions } from "@conclave/server/node";
+import type { DialectOptions, NodeOptions } from "@conclave/server/node";
 
 /** What a node is told at each of its starts; plain values, so that a process can be told it too. */
 export interface NodeStart {
@@ -11,6 +11,7 @@ export interface NodeStart {
   readonly members: readonly { readonly node: number; readonly address: string }[];
   readonly dataDirectory: string;
   readonly partitionCount: number;
+  readonly dialects: DialectOptions;
   /** From what the others are called to where this node dials them. */
   readonly routes: Readonly<Record<string, string>>;
 }

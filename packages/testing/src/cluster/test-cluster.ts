@@ -14,6 +14,7 @@ import { createPrng } from "@conclave/base";
 import type { Client, ConnectOptions } from "@conclave/client";
 import { homeOf } from "@conclave/client/cluster";
 import { connectBy } from "@conclave/client/node";
+import { type DialectOptions, defaultDialectOptions } from "@conclave/server/node";
 import { ClusterNetwork, type Place, type Treatment } from "./cluster-network.ts";
 import type { ClusterNode, NodeStart } from "./cluster-node.ts";
 import { eventually } from "./eventually.ts";
@@ -32,6 +33,8 @@ export interface TestClusterOptions {
   readonly processes?: boolean;
   /** Over how many Raft groups elections are spread. Default 8, as outside tests. */
   readonly partitions?: number;
+  /** How the older protocols are served, where that is not as outside tests. */
+  readonly dialects?: Partial<DialectOptions>;
   /** Of the packets that lossy links lose. Default 1. */
   readonly seed?: bigint;
 }
@@ -238,7 +241,9 @@ export class TestCluster implements AsyncDisposable {
     process.off("exit", this.#removeNow);
   }
 
-  async #begin({ nodes = 3, processes = false }: TestClusterOptions): Promise<void> {
+  async #begin(options: TestClusterOptions): Promise<void> {
+    const { nodes = 3, processes = false } = options;
+    const dialects = { ...defaultDialectOptions, ...options.dialects };
     const numbers = Array.from({ length: nodes }, (_, i) => i + 1);
     const members: { readonly node: number; readonly address: string }[] = [];
     for (const node of numbers) {
@@ -249,6 +254,7 @@ export class TestCluster implements AsyncDisposable {
         ...{ node, address, members },
         dataDirectory: join(this.#folder, `node-${node}`),
         partitionCount: this.#partitionCount,
+        dialects,
         routes: await this.#routesOf(node, members),
       };
       const ended = (why: string): void => void this.#failures.push(`node ${node}: ${why}`);
