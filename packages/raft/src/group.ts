@@ -139,6 +139,8 @@ export interface GroupStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly lastIndex: number;
+  /** How far its own disk holds the log. */
+  readonly durableIndex: number;
   /** The one in use, committed or not. */
   readonly configuration: Membership;
   /** Empty unless this node leads. */

@@ -173,6 +173,7 @@ export class GroupRuntime implements Group {
       commitIndex: state?.commitIndex ?? 0,
       appliedIndex,
       lastIndex: state?.log.last.index ?? 0,
+      durableIndex: state?.durableIndex ?? 0,
       configuration: configuration ?? { voters: [], outgoing: [], learners: [] },
       peers: state === undefined ? [] : peersOf(state),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * R15: a leader commits by a majority of the voters, of both sets of them while they change, by what it
- * knows itself of how far each is; learners do not count.
+ * R15, R7: a leader commits by a majority of the voters, of both sets of them while they change, by what it
+ * knows itself of how far each is; learners do not count, nor it itself by what its own disk does not hold.
  */
 
 import type { GroupStatus } from "@conclave/raft";
@@ -53,10 +53,10 @@ export const majorities: Rule = {
 
 /** A set of voters most of which are not as far as the commit. */
 function minorityOf(status: GroupStatus, self: number): readonly number[] | undefined {
-  const { configuration, peers, commitIndex, lastIndex } = status;
+  const { configuration, peers, commitIndex, durableIndex } = status;
   const indexOf = (replica: number): number =>
     replica === self
-      ? lastIndex
+      ? durableIndex
       : (peers.find((peer) => peer.replica === replica)?.matchIndex ?? 0);
   return [configuration.voters, configuration.outgoing].find((voters) => {
     const there = voters.filter((replica) => indexOf(replica) >= commitIndex);

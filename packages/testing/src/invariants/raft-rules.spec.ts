@@ -176,10 +176,11 @@ test("R15: a leader commits by a majority of the voters that there are, old and 
     commitIndex: number,
     holds2: number,
     outgoing: readonly number[] = [],
+    durableIndex = 9,
   ): HandMadeServer => ({
     life: life(1),
     status: {
-      ...{ role: LEADER, commitIndex, lastIndex: 9 },
+      ...{ role: LEADER, commitIndex, lastIndex: 9, durableIndex },
       configuration: { voters: [one!, two!, three!], outgoing, learners: [four!] },
       peers: [two, three, four].map((replica) => ({
         ...{ replica: replica!, isActive: true, state: "replicate" as const },
@@ -192,6 +193,7 @@ test("R15: a leader commits by a majority of the voters that there are, old and 
   holds(majorities, running(leader(4, 0)));
   holds(majorities, running(leader(4, 0)), running(leader(6, 5, [one!])));
   breaks(majorities, "R15", running(leader(4, 4)), running(leader(6, 5)));
+  breaks(majorities, "R15", running(leader(4, 0)), running(leader(6, 6, [], 5)));
   const joint = [two!, three!];
   breaks(majorities, "R15", running(leader(4, 4, joint)), running(leader(6, 6, joint)));
 });

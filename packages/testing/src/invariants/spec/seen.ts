@@ -146,7 +146,7 @@ function status(changes: Partial<GroupStatus> = {}): GroupStatus {
       votedFor: undefined,
       role: { kind: "follower", raftTerm: 1, leader: undefined },
     },
-    ...{ commitIndex: 0, appliedIndex: 0, lastIndex: 0, peers: [] },
+    ...{ commitIndex: 0, appliedIndex: 0, lastIndex: 0, durableIndex: 0, peers: [] },
     configuration: { voters: [replicaIdOf(1, 0)], outgoing: [], learners: [] },
     ...changes,
   };
