@@ -6,7 +6,7 @@
 
 import type { DialectOptions } from "@conclave/server/node";
 import { z } from "zod";
-import { dialectOptionsOf, dialectShape } from "./dialect-config.ts";
+import { readDialects } from "./dialect-config.ts";
 import {
   type Address,
   addressText,
@@ -80,12 +80,14 @@ export function loadConfig(
   const members = readMembers(values, all);
   const text = Object.fromEntries([...values].map(([name, option]) => [name, option.text]));
   const parsed = shape.safeParse(text);
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) {
-      all.push(describe(String(path[0]), values, message));
-    }
-    return { kind: "faults", faults: all };
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    all.push(describe(String(path[0]), values, message));
   }
+  const dialects = readDialects(text);
+  if (dialects.kind === "faults") {
+    for (const { flag, rule } of dialects.faults) all.push(describe(flag, values, rule));
+  }
+  if (!parsed.success || dialects.kind === "faults") return { kind: "faults", faults: all };
   const options = parsed.data;
   const own = members?.find(({ node }) => node === options.node);
   const listen = options.listen ?? (own && readAddress(own.address)) ?? DEFAULT_LISTEN;
@@ -113,7 +115,7 @@ export function loadConfig(
     tls,
     logLevel: options["log-level"],
     corsOrigins: options["cors-origin"],
-    dialects: dialectOptionsOf(options),
+    dialects: dialects.options,
     isExposed,
   };
   return { kind: "config", config };
@@ -159,7 +161,6 @@ const shape = z.object({
     .default(false),
   "log-level": z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
   "cors-origin": origins("https://ops.example.org").default([]),
-  ...dialectShape,
 });
 
 function readMembers(

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a server is told to serve the older protocols: the options of their own, and what they make. */
 
-import { DIALECTS, type DialectOptions, defaultDialectOptions } from "@conclave/server/node";
+import {
+  DIALECTS,
+  type DialectOptions,
+  defaultDialectOptions as given,
+} from "@conclave/server/node";
 import { z } from "zod";
 
 /** A session's TTL at least, which this grace becomes. */
@@ -33,41 +37,55 @@ const grace = z.string().transform((text, context) => {
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** By the flag's name. */
-export const dialectShape = {
-  dialects: served.optional(),
-  "dialect-grace": grace.optional(),
-  "dialects.s0.namespace": name.optional(),
-  "dialects.s0.database": name.optional(),
-  "dialects.s1.namespace": name.optional(),
-  "dialects.s2.namespace": name.optional(),
-  "dialects.s3.namespace": name.optional(),
+const shape = z.object({
+  dialects: served.default([...given.served]),
+  "dialect-grace": grace.default(given.graceMs),
+  "dialects.s0.namespace": name.default(given.s0.namespace),
+  "dialects.s0.database": name.default(given.database),
+  "dialects.s1.namespace": name.default(given.s1.namespace),
+  "dialects.s2.namespace": name.default(given.s2.namespace),
+  "dialects.s3.namespace": name.default(given.s3.namespace),
   "dialects.s3.cache": z
     .enum(["true", "false"], "must be true or false")
     .transform((text) => text === "true")
-    .optional(),
-  "dialects.s4.namespace": name.optional(),
-  "dialects.s4.kind": z.enum(["election", "latch"], "must be election or latch").optional(),
-} as const;
+    .default(given.isCacheEnabled),
+  "dialects.s4.namespace": name.default(given.s4.namespace),
+  "dialects.s4.kind": z
+    .enum(["election", "latch"], "must be election or latch")
+    .default(given.s4.kind),
+});
 
-const whole = z.object(dialectShape);
+type DialectsRead =
+  | { readonly kind: "options"; readonly options: DialectOptions }
+  | { readonly kind: "faults"; readonly faults: readonly DialectFault[] };
 
-export function dialectOptionsOf(options: z.output<typeof whole>): DialectOptions {
-  const given = defaultDialectOptions;
-  const { s0, s1, s2, s3, s4 } = given;
-  return {
-    served: options.dialects ?? given.served,
-    graceMs: options["dialect-grace"] ?? given.graceMs,
-    database: options["dialects.s0.database"] ?? given.database,
-    isCacheEnabled: options["dialects.s3.cache"] ?? given.isCacheEnabled,
-    s0: { ...s0, namespace: options["dialects.s0.namespace"] ?? s0.namespace },
-    s1: { ...s1, namespace: options["dialects.s1.namespace"] ?? s1.namespace },
-    s2: { ...s2, namespace: options["dialects.s2.namespace"] ?? s2.namespace },
-    s3: { ...s3, namespace: options["dialects.s3.namespace"] ?? s3.namespace },
-    s4: {
-      namespace: options["dialects.s4.namespace"] ?? s4.namespace,
-      kind: options["dialects.s4.kind"] ?? s4.kind,
-    },
+interface DialectFault {
+  readonly flag: string;
+  readonly rule: string;
+}
+
+/** @param text the values of all flags, by their names. */
+export function readDialects(text: Readonly<Record<string, string>>): DialectsRead {
+  const parsed = shape.safeParse(text);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => {
+      return { flag: String(path[0]), rule: message };
+    });
+    return { kind: "faults", faults };
+  }
+  const { data } = parsed;
+  const options: DialectOptions = {
+    served: data.dialects,
+    graceMs: data["dialect-grace"],
+    database: data["dialects.s0.database"],
+    isCacheEnabled: data["dialects.s3.cache"],
+    s0: { ...given.s0, namespace: data["dialects.s0.namespace"] },
+    s1: { ...given.s1, namespace: data["dialects.s1.namespace"] },
+    s2: { ...given.s2, namespace: data["dialects.s2.namespace"] },
+    s3: { ...given.s3, namespace: data["dialects.s3.namespace"] },
+    s4: { namespace: data["dialects.s4.namespace"], kind: data["dialects.s4.kind"] },
   };
+  return { kind: "options", options };
 }
 
 function isName(text: string): boolean {

@@ -73,7 +73,7 @@ function leaderElection(
   const { node } = services;
   const byName = async (
     kind: NamedVerb,
-    request: { readonly id?: PrimitiveID; readonly candidate: string },
+    request: { readonly id?: PrimitiveID | undefined; readonly candidate: string },
     context: HandlerContext,
   ) => {
     const key = keyOf(services, request.id);
