@@ -12,19 +12,22 @@ export function forceTransfers(
   partitionCount: number,
 ): () => Promise<void> {
   const partition = homeOf(name, partitionCount);
+  const { endpoints, nodes } = cluster;
+  let leader: number | undefined;
   return async () => {
-    const admin = connectCluster({ endpoints: cluster.endpoints });
-    const before = await cluster.leaderOf(name);
-    const { nodes } = cluster;
-    const next = nodes[(nodes.indexOf(before) + 1) % nodes.length]!;
-    const moved = async (): Promise<boolean> => {
-      // A leader that has just begun, or a follower that lags, says no: it is asked again.
-      await admin.transferLeadership(next, partition).catch(() => {});
-      return (await cluster.leaderOf(name)) !== before;
-    };
-    await eventually(`partition ${partition} moves from node ${before} to ${next}`, moved, () =>
-      cluster.failures.join("\n"),
+    const admin = connectCluster({ endpoints });
+    leader ??= await cluster.leaderOf(name);
+    const next = nodes[(nodes.indexOf(leader) + 1) % nodes.length]!;
+    await eventually(
+      `partition ${partition} moves to node ${next}`,
+      async () => {
+        // A leader that has just begun, or a follower that lags, says no: it is asked again.
+        const led = await admin.transferLeadership(next, partition).catch(() => []);
+        return led.includes(partition);
+      },
+      () => cluster.failures.join("\n"),
     );
+    leader = next;
     await admin.close();
   };
 }
