@@ -11,7 +11,6 @@ import { broken, lifeText, replicaKey } from "./broken.ts";
 import type { RuleCheck } from "./rule.ts";
 import { sampled } from "./sampling.ts";
 
-/** The last that was told. */
 interface Vote {
   readonly raftTerm: number;
   /** A node. */
@@ -20,23 +19,26 @@ interface Vote {
 
 /** A part of R1. */
 export function votesBind(): Required<Pick<RuleCheck, "observe" | "step">> {
+  /** Each by its replica and raftTerm: they do not leave in order, as those for others wait elsewhere. */
   const votes = new Map<string, Vote>();
+  const latest = new Map<string, Vote>();
   return {
     observe(seen) {
       if (seen.kind !== "vote") return undefined;
       const { server, group, raftTerm, candidate } = seen;
-      const key = replicaKey(server, group);
-      const before = votes.get(key);
-      votes.set(key, { raftTerm, candidate });
-      if (before === undefined || before.raftTerm < raftTerm) return undefined;
-      if (before.raftTerm === raftTerm && before.candidate === candidate) return undefined;
+      const replica = replicaKey(server, group);
+      const vote = { raftTerm, candidate };
+      const before = votes.get(`${replica} ${raftTerm}`) ?? vote;
+      votes.set(`${replica} ${raftTerm}`, vote);
+      if (raftTerm > (latest.get(replica)?.raftTerm ?? 0)) latest.set(replica, vote);
+      if (before.candidate === candidate) return undefined;
       const now = `votes for ${candidate} in raftTerm ${raftTerm} of group ${group}`;
       return broken("R1", `${lifeText(server)} ${now}, and voted ${textOf(before)}`);
     },
     step: sampled(({ servers }) => {
       for (const server of servers) {
         for (let group = 1; group <= server.groups.length; group++) {
-          const vote = votes.get(replicaKey(server.life, group));
+          const vote = latest.get(replicaKey(server.life, group));
           const found = vote && forgotten(server, group, vote);
           if (found !== undefined) return found;
         }
