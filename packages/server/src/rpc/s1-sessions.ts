@@ -5,7 +5,7 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   type CloseSessionRequest,
   type CloseSessionResponseSchema,
@@ -73,9 +73,11 @@ async function openSession(
 }
 
 function ttlOf(timeout: Duration | undefined): number {
-  const askedMs = timeout === undefined ? 0 : Math.ceil(durationMs(timeout));
+  const { seconds, nanos } = timeout ?? { seconds: 0n, nanos: 0 };
+  if (seconds === 0n && nanos === 0) return TIMEOUT_MS;
   const { ttlMsMin, ttlMsMax } = defaultLimits;
-  return askedMs === 0 ? TIMEOUT_MS : Math.min(Math.max(askedMs, ttlMsMin), ttlMsMax);
+  const askedMs = Math.ceil(Number(seconds) * 1_000 + nanos / 1e6);
+  return Math.min(Math.max(askedMs, ttlMsMin), ttlMsMax);
 }
 
 /** Renews the lease; what it acknowledges besides is an entry of its own, which it does not wait for. */
