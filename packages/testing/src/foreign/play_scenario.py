@@ -57,8 +57,7 @@ class Channel:
     def stream(self, method, request, metadata=()):
         call, message = self._prepared(self.channel.unary_stream, method, request)
         # Longer than a whole scenario takes: no message is waited for any longer than that.
-        for answer in call(message, timeout=45, metadata=metadata):
-            yield as_dict(answer)
+        return map(as_dict, call(message, timeout=45, metadata=metadata))
 
     def _prepared(self, kind, method, request):
         service, name = method.split("/")
