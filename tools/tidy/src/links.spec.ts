@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, it } from "vitest";
-import { checkLinks, checkRuleNumbers, INVARIANTS_PATH } from "./links.ts";
+import { describe, expect, it, test } from "vitest";
+import { checkLinks, checkRuleNumbers, checkTestNames, INVARIANTS_PATH } from "./links.ts";
 
 function linkMessages(text: string): string[] {
   const tree = new Map([
@@ -32,6 +32,19 @@ describe("a link in a document", () => {
     expect(linkMessages("[b](https://example.org/gone.md)")).toEqual([]);
     expect(linkMessages("```\n[b](gone.md)\n```\n`[b](gone.md)`")).toEqual([]);
   });
+});
+
+test("a test that a document names stands in the file that it links", () => {
+  const named = (name: string): string[] => {
+    const tree = new Map([
+      ["docs/guide.md", `x\n| [a](../src/a.spec.ts): "${name}" |`],
+      ["src/a.spec.ts", 'test("it holds")'],
+    ]);
+    return checkTestNames(tree).map(({ line, message }) => `${line} ${message}`);
+  };
+
+  expect(named("it holds")).toEqual([]);
+  expect(named("it breaks")).toEqual(['2 src/a.spec.ts has no test "it breaks"']);
 });
 
 describe("the number of a rule", () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the documents say exists does: links within the repository, and the numbers of rules. */
+/** What the documents say exists does: links within the repository, tests, and the numbers of rules. */
 
 import ts from "typescript";
 import { lineOf, nodesOf, sources, type Tree, type Violation } from "./tree.ts";
@@ -17,6 +17,24 @@ export function checkLinks(tree: Tree): readonly Violation[] {
       for (const [, target = ""] of content.matchAll(/\]\(\s*<?([^)\s>]+)>?[^)]*\)/g)) {
         const message = refusalOf(path, target, tree, folders);
         if (message !== undefined) violations.push({ path, line: index + 1, message });
+      }
+    }
+  }
+  return violations;
+}
+
+/** Every test that a document names behind a link to its file, `[a](a.spec.ts): "it holds"`, is there. */
+export function checkTestNames(tree: Tree): readonly Violation[] {
+  const violations: Violation[] = [];
+  for (const [path, text] of tree) {
+    if (!path.endsWith(".md")) continue;
+    for (const [index, content] of text.split("\n").entries()) {
+      for (const [, target = "", name = ""] of content.matchAll(
+        /\]\((\S+?\.spec\.ts)\): "([^"]+)"/g,
+      )) {
+        const file = resolve(path, target);
+        if (tree.get(file)?.includes(name)) continue;
+        violations.push({ path, line: index + 1, message: `${file} has no test "${name}"` });
       }
     }
   }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { checkFileCycles, checkLayers, checkPackageCycles } from "./imports.ts";
 import { checkLengths } from "./lengths.ts";
-import { checkLinks, checkRuleNumbers } from "./links.ts";
+import { checkLinks, checkRuleNumbers, checkTestNames } from "./links.ts";
 import { checkMachine } from "./machine.ts";
 import { checkExactVersions, checkOneVersion, checkReferences } from "./manifests.ts";
 import { checkFocus, checkLicence, checkNames, checkSyntax, checkWords } from "./manners.ts";
@@ -24,6 +24,7 @@ const RULES: readonly (readonly [string, Rule])[] = [
   ["no any by assertion, no export *, no default export", checkSyntax],
   ["no test is alone, and none left out without a reason", checkFocus],
   ["every link in a document leads somewhere", checkLinks],
+  ["every test that a document names exists", checkTestNames],
   ["every rule number in code stands in the invariants", checkRuleNumbers],
   ["every dependency has an exact version", checkExactVersions],
   ["all our packages carry one version", checkOneVersion],
