@@ -34,6 +34,21 @@ test("no work begins when the caller stops at the moment of office", async () =>
   expect(runs).toBe(0);
 });
 
+test("an update that has no answer when the candidacy ends may have been carried out", async () => {
+  const world = createWorld();
+  const { client, network } = await world.start();
+  const leadership = await client.election("orders").campaign({ ttlMs: TTL_MS });
+
+  const updating = leadership.update({ zone: "1" });
+  const told = expect(updating).rejects.toMatchObject({ outcome: "unknown" });
+  network.cut();
+  await world.advance(3 * TTL_MS);
+  network.heal();
+  await world.advance(3 * TTL_MS);
+
+  await told;
+});
+
 test("an endpoint that no connection can be made to is refused at the door", async () => {
   const world = createWorld();
 

@@ -25,7 +25,7 @@ import type { ElectionError } from "./error.ts";
 import { HeldOffice, type OfficeGround } from "./held-office.ts";
 import type { LeaseTimes } from "./leases.ts";
 import type { Runtime } from "./link.ts";
-import { goneError, lossError } from "./loss-errors.ts";
+import { goneError, lossError, unanswered } from "./loss-errors.ts";
 import type { Session } from "./session.ts";
 import type { SessionMember } from "./session-members.ts";
 import type { Sessions } from "./sessions.ts";
@@ -349,7 +349,7 @@ export class Candidacy implements SessionMember {
     this.#session?.leave(this);
     this.#session = undefined;
     for (const updated of this.#updates.splice(0)) {
-      updated.reject(this.#end ?? lossError("resigned", this.#label()));
+      updated.reject(unanswered(this.#end ?? lossError("resigned", this.#label())));
     }
     if (!this.#state.isPaused) this.#cancelRetry();
   }

@@ -36,3 +36,8 @@ export function goneError(cause: Cause, label: string): ElectionError {
   const { code, what } = LOSSES[cause];
   return new ElectionError(code, `${label}: ${what}`, { retryable: true, outcome: "not-applied" });
 }
+
+/** The same for whoever waits for an answer to something else: it may have been carried out before. */
+export function unanswered({ code, message, retryable }: ElectionError): ElectionError {
+  return new ElectionError(code, message, { retryable, outcome: "unknown" });
+}
