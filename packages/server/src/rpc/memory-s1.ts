@@ -94,7 +94,7 @@ export class S1Client {
     const { service = SERVICE } = more;
     return await this.#shown(async () => {
       const { headers, output } = await this.door.primitives.createPrimitive({
-        headers: this.#numbered({ primitiveId: 0n, ...more }),
+        headers: this.numbered({ primitiveId: 0n, ...more }),
         input: { spec: { service, namespace: "default", name } },
       });
       if (output !== undefined) this.primitiveId = output.primitiveId;
@@ -106,7 +106,7 @@ export class S1Client {
     const { primitiveId = this.primitiveId } = more;
     return await this.#shown(async () => {
       const { headers } = await this.door.primitives.closePrimitive({
-        headers: this.#numbered(more),
+        headers: this.numbered(more),
         input: { primitiveId },
       });
       return this.#show(headers, undefined);
@@ -120,7 +120,7 @@ export class S1Client {
     more: S1Options = {},
     options?: CallOptions,
   ): Promise<string> {
-    const headers = this.#numbered(more);
+    const headers = this.numbered(more);
     return await this.#shown(async () => {
       const answer = await this.door.elections[verb]({ headers, input: { candidate } }, options);
       return this.#show(answer.headers, answer.output?.term);
@@ -173,7 +173,8 @@ export class S1Client {
     return { session: { session: { partition: { partitionId }, sessionId }, primitiveId } };
   }
 
-  #numbered({ number, primitiveId = this.primitiveId }: S1Options): object {
+  /** The headers of a command, under the next number unless another one is said. */
+  numbered({ number, primitiveId = this.primitiveId }: S1Options): object {
     if (number === undefined) this.number++;
     const sequenceNum = BigInt(number ?? this.number);
     return { operation: this.#primitive(primitiveId), sequenceNum };

@@ -92,12 +92,6 @@ describe("numbers", () => {
     expect(await one.ask("enter", "c")).toContain("in band FORBIDDEN: primitive not found");
   });
 
-  test("are executed as they arrive, not in their order (bug 44)", async () => {
-    const one = await client();
-    expect(await one.ask("enter", "b", { number: 3 })).toBe("1 b []");
-    expect(await one.ask("enter", "a", { number: 2 })).toBe("1 b [a]");
-  });
-
   test("that nobody counts to are refused before anything is done", async () => {
     const one = await client();
     for (const number of [0, Number.MAX_SAFE_INTEGER + 1]) {
