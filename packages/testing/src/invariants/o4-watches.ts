@@ -51,7 +51,9 @@ export const watches: StoryRule = {
           return undefined;
         }
         const before = known.get(seen.election);
-        known.set(seen.election, { revision: placeIn(story, seen), isAfterGap: false });
+        // Of what went in the gap it tells the revision that was known before, and not when it went.
+        const isAfterGap = before?.isAfterGap === true && isGone(seen, before);
+        known.set(seen.election, { revision: placeIn(story, seen), isAfterGap });
         const found = story.isTold ? judge(story, seen, before) : outOfOrder(seen, before);
         return found === undefined ? undefined : broken("O4", `${watch}: ${found}`);
       },
@@ -86,12 +88,15 @@ function placeIn(story: Story, { election, revision, term, candidates }: Watched
   return left?.revision ?? 0n;
 }
 
+/** It is not there, or it was gone when the watch was told everything anew. */
+function isGone({ revision, candidates }: Watched, before: Position | undefined): boolean {
+  return candidates.length === 0 && (revision === 0n || before?.revision === revision);
+}
+
 function judge(story: Story, seen: Watched, before: Position | undefined): string | undefined {
   const pasts = story.pastsOf(seen.election);
   const told = toldText(seen);
-  const isEmpty = seen.candidates.length === 0;
-  // It is not there, or it was gone when the watch was told everything anew.
-  if (isEmpty && (seen.revision === 0n || before?.revision === seen.revision)) return undefined;
+  if (isGone(seen, before)) return undefined;
   const at = placeOf(pasts, seen.revision);
   const past = pasts[at];
   if (past?.revision !== seen.revision) return `${told}, which never was`;

@@ -93,6 +93,8 @@ test("O4: a watch tells what happened, from where it began, and says what it lea
   expect(ruleOf(watches, ...WATCHED, ...leftOut)).toBe("O4");
   const gap = watched(4n, 0n, [], true);
   expect(ruleOf(watches, ...WATCHED, told[0]!, gap, leftOut[1]!)).toBeUndefined();
+  const gone = watched(2n, 1n, []);
+  expect(ruleOf(watches, ...WATCHED, told[0]!, gap, gone, leftOut[1]!)).toBeUndefined();
   expect(ruleOf(watches, ...WATCHED, ...told, told[1]!)).toBe("O4");
   expect(ruleOf(watches, ...WATCHED, ...told, told[0]!)).toBe("O4");
 });
