@@ -14,6 +14,7 @@ import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/con
 import type { Carrier } from "./carrier-sessions.ts";
 import { connectionKey } from "./connection-context.ts";
 import { dialectErrorOf, dialectFailure, isDialectFailure } from "./dialect-failure.ts";
+import { checkKey } from "./dialect-key.ts";
 import {
   callByName,
   type DialectServices,
@@ -89,7 +90,10 @@ function keyOf(services: DialectServices, { requestHeader }: HandlerContext): Pr
     const message = "missing Primitive-ID header in metadata";
     throw dialectErrorOf(dialectFailure("invalid", message), "s2");
   }
-  return keyIn(services, "s2", name, requestHeader.get("application-id") ?? "");
+  const key = keyIn(services, "s2", name, requestHeader.get("application-id") ?? "");
+  const problem = checkKey(key);
+  if (problem !== undefined) throw dialectErrorOf(problem, "s2");
+  return key;
 }
 
 /** Where a connection is no session, its `session-id` is one that was opened natively (A2). */

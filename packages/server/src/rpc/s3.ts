@@ -22,6 +22,7 @@ import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/con
 import type { Carrier } from "./carrier-sessions.ts";
 import { connectionKey } from "./connection-context.ts";
 import { dialectErrorOf, dialectFailure, isDialectFailure } from "./dialect-failure.ts";
+import { checkKey } from "./dialect-key.ts";
 import {
   callByName,
   type DialectServices,
@@ -120,7 +121,10 @@ function keyOf(services: DialectServices, id: PrimitiveID | undefined): Primitiv
   if (id === undefined || id.name === "") {
     throw dialectErrorOf(dialectFailure("invalid", "id.name: must be set"), "s3");
   }
-  return keyIn(services, "s3", id.name);
+  const key = keyIn(services, "s3", id.name);
+  const problem = checkKey(key);
+  if (problem !== undefined) throw dialectErrorOf(problem, "s3");
+  return key;
 }
 
 function carrierOf({ requestHeader, values }: HandlerContext): Carrier {

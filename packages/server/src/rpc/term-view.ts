@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the dialects are shown of an election: its reported term and its whole list, leader first. */
 
-import {
-  defaultLimits,
-  type ElectionView,
-  isName,
-  type PrimitiveKey,
-  type TermView,
-} from "@conclave/fsm";
+import type { ElectionView, PrimitiveKey, TermView } from "@conclave/fsm";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import { readElection } from "../replica/reads.ts";
-import { type DialectFailure, dialectFailure, failureOfDialectRead } from "./dialect-failure.ts";
+import { type DialectFailure, failureOfDialectRead } from "./dialect-failure.ts";
+import { checkKey } from "./dialect-key.ts";
 
 /** A linearizable read: a quorum round, then this node's replica. */
 export function readTerm(
@@ -18,11 +13,8 @@ export function readTerm(
   key: PrimitiveKey,
   giveUpAtMs: number,
 ): Promise<TermView | DialectFailure> {
-  const { nameBytesMax } = defaultLimits;
-  if (!isName(key.namespace, nameBytesMax) || !isName(key.name, nameBytesMax)) {
-    const bound = `1 to ${nameBytesMax} bytes of UTF-8 without control characters`;
-    return Promise.resolve(dialectFailure("invalid", `namespace and name: ${bound}`));
-  }
+  const problem = checkKey(key);
+  if (problem !== undefined) return Promise.resolve(problem);
   return new Promise((resolve) => {
     readElection(home, key, giveUpAtMs, (outcome) => {
       if (outcome.kind === "failed") resolve(failureOfDialectRead(outcome));
