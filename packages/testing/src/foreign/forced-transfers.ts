@@ -22,7 +22,7 @@ export function forceTransfers(
       `partition ${partition} moves to node ${next}`,
       async () => {
         // A leader that has just begun, or a follower that lags, says no: it is asked again.
-        const led = await admin.transferLeadership(next, partition).catch(() => []);
+        const led = await admin.transferLeadership(next, partition).catch((): number[] => []);
         return led.includes(partition);
       },
       () => cluster.failures.join("\n"),
