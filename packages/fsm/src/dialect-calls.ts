@@ -127,12 +127,12 @@ function move(turn: Turn, election: Election | undefined, operation: Move): Dial
   const { kind, candidate } = operation;
   assert(kind !== "enter", "E19: what binds a session has one");
   const candidacy = election && findCandidacy(election, candidate);
-  if (candidacy === undefined) return dialectDone(turn, election, false);
+  if (candidacy === undefined) return dialectDone(turn, election, false, kind);
   if (kind === "withdraw") {
     leaveElection(turn, candidacy);
-    return dialectDone(turn, election, true);
+    return dialectDone(turn, election, true, kind);
   }
-  return dialectDone(turn, election, steer(turn, candidacy, kind, ""));
+  return dialectDone(turn, election, steer(turn, candidacy, kind, ""), kind);
 }
 
 function isMove(operation: DialectOperation): operation is Move {
@@ -188,11 +188,11 @@ function enter(
   const candidacy = findCandidacy(election, candidate);
   if (candidacy === undefined) {
     const problem = joinElection(turn, election, session, candidate, new Map());
-    return problem ?? dialectDone(turn, election, true);
+    return problem ?? dialectDone(turn, election, true, "enter");
   }
-  if (candidacy.session === session) return dialectDone(turn, election, false);
+  if (candidacy.session === session) return dialectDone(turn, election, false, "enter");
   if (candidacy.session.principal !== session.principal) return refused("permission_denied");
-  return dialectDone(turn, election, rebind(turn, candidacy, session));
+  return dialectDone(turn, election, rebind(turn, candidacy, session), "enter");
 }
 
 function events(
@@ -207,7 +207,7 @@ function events(
     return refused("too_many_streams");
   }
   openStream(turn, session, order.number, election);
-  return dialectDone(turn, election, false);
+  return dialectDone(turn, election, false, "watch");
 }
 
 /**

@@ -4,6 +4,7 @@
 import { termViewOf } from "./election.ts";
 import type { Election } from "./records.ts";
 import type { DialectDone } from "./reply.ts";
+import type { ElectionVerb } from "./s1-input.ts";
 import type { Turn } from "./turn.ts";
 import type { TermView } from "./view.ts";
 
@@ -14,6 +15,7 @@ export function dialectDone(
   turn: Turn,
   election: Election | undefined,
   changed: boolean,
+  verb?: ElectionVerb,
 ): DialectDone {
   return {
     kind: "dialect-done",
@@ -23,5 +25,6 @@ export function dialectDone(
     replayed: false,
     primitiveId: election?.createdIndex ?? 0n,
     term: election === undefined ? NO_TERM : termViewOf(election),
+    ...(verb === undefined ? {} : { verb }),
   };
 }

@@ -8,6 +8,7 @@ import type {
   SessionOpened,
   StreamMessage,
 } from "./change.ts";
+import type { ElectionVerb } from "./s1-input.ts";
 import type { SessionId } from "./session-id.ts";
 import type { TermView } from "./view.ts";
 
@@ -82,6 +83,8 @@ export interface DialectDone {
   /** The number of the command that created the primitive: S1's primitive_id. 0 if there is none. */
   readonly primitiveId: bigint;
   readonly term: TermView;
+  /** What was called; absent for what S1 does not call an operation of an election. */
+  readonly verb?: ElectionVerb;
 }
 
 /** The command changed nothing. The same retry gets the same refusal. */

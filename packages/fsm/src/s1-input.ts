@@ -16,15 +16,25 @@ import {
 import { closeMessage, openMessage, type WireWriter, writeText } from "./wire-writer.ts";
 
 /** `watch` stands for S0's Events, which S1 calls a query. */
-export type InputVerb = "enter" | "withdraw" | "anoint" | "promote" | "evict" | "watch" | "demote";
+export type ElectionVerb =
+  | "enter"
+  | "withdraw"
+  | "anoint"
+  | "promote"
+  | "evict"
+  | "watch"
+  | "demote";
 
 export interface ElectionInput {
-  readonly verb: InputVerb;
+  readonly verb: ElectionVerb;
   /** Empty for `watch`. */
   readonly candidate: string;
 }
 
-const FIELDS: Readonly<Record<InputVerb, { readonly verb: number; readonly candidate: number }>> = {
+/** By verb, its number in inputs and outputs alike, and the field of an input's candidate. */
+const FIELDS: Readonly<
+  Record<ElectionVerb, { readonly verb: number; readonly candidate: number }>
+> = {
   enter: { verb: 1, candidate: 1 },
   withdraw: { verb: 2, candidate: 1 },
   anoint: { verb: 3, candidate: 1 },
@@ -34,14 +44,23 @@ const FIELDS: Readonly<Record<InputVerb, { readonly verb: number; readonly candi
   demote: { verb: 8, candidate: 2 },
 };
 
-const VERBS: ReadonlyMap<number, InputVerb> = new Map(
-  (Object.keys(FIELDS) as InputVerb[]).map((verb) => [FIELDS[verb].verb, verb]),
+/** Of a verb, in S1's LeaderElectionInput and LeaderElectionOutput. */
+export function numberOfVerb(verb: ElectionVerb): number {
+  return FIELDS[verb].verb;
+}
+
+export function verbOfNumber(number: number): ElectionVerb | undefined {
+  return VERBS.get(number);
+}
+
+const VERBS: ReadonlyMap<number, ElectionVerb> = new Map(
+  (Object.keys(FIELDS) as ElectionVerb[]).map((verb) => [FIELDS[verb].verb, verb]),
 );
 
 export function writeInput(
   writer: WireWriter,
   field: number,
-  verb: InputVerb,
+  verb: ElectionVerb,
   candidate: string,
 ): void {
   const input = openMessage(writer, field);
@@ -52,7 +71,7 @@ export function writeInput(
 }
 
 export function readInput(reader: WireReader): ElectionInput | undefined {
-  let verb: InputVerb | undefined;
+  let verb: ElectionVerb | undefined;
   let candidate = "";
   const outer = beginMessage(reader);
   while (nextField(reader)) {

@@ -3,6 +3,7 @@
 
 import { assert } from "@conclave/base";
 import type { DialectDone, Done, RefusalReason, Refused, Reply } from "./reply.ts";
+import { type ElectionOutput, readOutput, writeOutput } from "./s1-output.ts";
 import type { TermView } from "./view.ts";
 import {
   beginMessage,
@@ -51,6 +52,8 @@ const REASONS: Readonly<Record<RefusalReason, true>> = {
   too_many_streams: true,
   invalid_restore: true,
 };
+
+const NO_OUTPUT: ElectionOutput = { verb: undefined, term: { term: 0n, candidates: [] } };
 
 export function writeReply(writer: WireWriter, field: number, reply: Reply): void {
   const start = openMessage(writer, field);
@@ -147,7 +150,10 @@ function writeDialectDone(writer: WireWriter, reply: DialectDone): void {
   writeBigint(writer, 2, reply.revision);
   writeBool(writer, 3, reply.changed);
   writeBigint(writer, 4, reply.primitiveId);
-  writeTerm(writer, 5, reply.term);
+  const { sinceMs, changedMs } = reply.term;
+  writeOutput(writer, 5, reply.verb, reply.term);
+  if (sinceMs !== undefined) writePresentNumber(writer, 6, sinceMs);
+  if (changedMs !== undefined) writePresentNumber(writer, 7, changedMs);
   closeMessage(writer, start);
 }
 
@@ -156,18 +162,35 @@ function readDialectDone(reader: WireReader): DialectDone {
   let revision = 0n;
   let changed = false;
   let primitiveId = 0n;
-  let term: TermView = { term: 0n, candidates: [] };
+  let output: ElectionOutput | undefined;
+  let sinceMs: number | undefined;
+  let changedMs: number | undefined;
   const outer = beginMessage(reader);
   while (nextField(reader)) {
     if (reader.field === 1) index = readBigint(reader);
     else if (reader.field === 2) revision = readBigint(reader);
     else if (reader.field === 3) changed = readBool(reader);
     else if (reader.field === 4) primitiveId = readBigint(reader);
-    else if (reader.field === 5) term = readTerm(reader);
+    else if (reader.field === 5) output = readOutput(reader);
+    else if (reader.field === 6) sinceMs = readNumber(reader);
+    else if (reader.field === 7) changedMs = readNumber(reader);
     else failUnknown(reader, `field ${reader.field} of a dialect's answer`);
   }
   endMessage(reader, outer);
-  return { kind: "dialect-done", index, revision, changed, replayed: false, primitiveId, term };
+  if (output === undefined) failDamaged(reader, "a dialect's answer without an output");
+  const { verb, term } = output ?? NO_OUTPUT;
+  const answer = { kind: "dialect-done", index, revision, changed, replayed: false } as const;
+  return {
+    ...answer,
+    primitiveId,
+    term: {
+      term: term.term,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(changedMs === undefined ? {} : { changedMs }),
+      candidates: term.candidates,
+    },
+    ...(verb === undefined ? {} : { verb }),
+  };
 }
 
 function writeRefused(writer: WireWriter, reply: Refused): void {

@@ -72,7 +72,7 @@ export class S1Client {
   output = 0n;
 
   /** @param sessionId of whomever: `open` has one that is its own. */
-  constructor(door: S1Door, partitionId: number, sessionId: bigint, index = sessionId) {
+  constructor(door: S1Door, partitionId: number, sessionId: bigint, index: bigint = sessionId) {
     this.door = door;
     this.partitionId = partitionId;
     this.sessionId = sessionId;
