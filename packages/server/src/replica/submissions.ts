@@ -35,12 +35,18 @@ export type Settled = (outcome: SubmissionOutcome, isLeased: boolean) => void;
 
 /** What may wait for a leader; beyond it a command is refused as overloaded. */
 const WAITING_BYTES_MAX = 64 << 20;
+/** The longest wait for a leader, also of what may wait longer for its turn at one (semantics A5). */
+const LEADERLESS_MAX_MS = 5_000;
 
-interface Waiting {
+interface Item {
   readonly submission: CommandBatch;
   readonly attachment: AttachmentId | undefined;
   readonly settle: Settled;
   readonly bytes: number;
+}
+
+interface Waiting extends Item {
+  readonly giveUpAtMs: number;
 }
 
 export class Submissions {
@@ -112,7 +118,7 @@ export class Submissions {
     return taken;
   }
 
-  #give(item: Waiting): void {
+  #give(item: Item): void {
     if (!this.#hasLeader) {
       this.#wait(item);
       return;
@@ -134,20 +140,22 @@ export class Submissions {
     });
   }
 
-  #wait(item: Waiting): void {
+  #wait(item: Item): void {
     if (this.#waitingBytes + item.bytes > WAITING_BYTES_MAX) {
       item.settle({ kind: "not-applied", reason: "overloaded" }, false);
       return;
     }
-    this.#waiting.push(item);
+    const leaderlessMs = this.#options.monotonicMs() + LEADERLESS_MAX_MS;
+    const giveUpAtMs = Math.min(item.submission.giveUpAtMs, leaderlessMs);
+    this.#waiting.push({ ...item, giveUpAtMs });
     this.#waitingBytes += item.bytes;
   }
 }
 
-function isOverdue({ submission }: Waiting, nowMs: number): boolean {
-  return submission.giveUpAtMs <= nowMs || submission.signal?.aborted === true;
+function isOverdue({ giveUpAtMs, submission }: Waiting, nowMs: number): boolean {
+  return giveUpAtMs <= nowMs || submission.signal?.aborted === true;
 }
 
-function giveUp({ settle }: Waiting): void {
+function giveUp({ settle }: Item): void {
   settle({ kind: "not-applied", reason: "no-leader" }, false);
 }

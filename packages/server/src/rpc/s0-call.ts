@@ -10,15 +10,16 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type RequestHeader, type ResponseHeaderSchema, ResponseStatus } from "@conclave/api/s0";
-import type { Clock } from "@conclave/base";
 import {
   type CallOrder,
   type DialectDone,
   type DialectOperation,
   defaultLimits,
+  hasSession,
   isName,
   type PrimitiveKey,
   type RefusalReason,
+  type SessionId,
   strictNumbersOf,
 } from "@conclave/fsm";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
@@ -91,8 +92,9 @@ export function callOf(
   const { sessionId, requestId } = header!;
   const key = keyIn(services, "s0", name.name, name.namespace);
   const isAtHome = mayBeElsewhere || partition.isHomeOf(key);
+  const isNobodys = sessionId === 0n || isNoneOfS0(partition, sessionId);
   const problem =
-    (sessionId === 0n ? "session_id: must not be 0" : undefined) ??
+    (isNobodys ? "session not found" : undefined) ??
     (requestId > NUMBER_MAX ? "request_id: 0 to 2^53 - 1" : undefined) ??
     problemOfKey(key) ??
     (isAtHome ? undefined : `partition: the home of this name is ${node.homeOf(key).number}`);
@@ -153,18 +155,11 @@ function patienceOfTurn(services: S0Services, call: S0Call, context: HandlerCont
   const { node, clock, closing } = services;
   const numbers = strictNumbersOf(call.partition.state, call.sessionId);
   if (numbers === undefined || call.number <= numbers.last + 1) return patienceOf(node, context);
+  const askedMs = context.timeoutMs() ?? Number.POSITIVE_INFINITY;
   return {
-    giveUpAtMs: gapGiveUpAtMs(clock, context, numbers.ttlMs),
+    giveUpAtMs: clock.monotonicMs() + Math.min(askedMs, numbers.ttlMs + AFTER_GAP_MS),
     signal: AbortSignal.any([context.signal, closing]),
   };
-}
-
-export function gapGiveUpAtMs(clock: Clock, context: HandlerContext, ttlMs: number): number {
-  const patienceMs = Math.min(
-    context.timeoutMs() ?? Number.POSITIVE_INFINITY,
-    ttlMs + AFTER_GAP_MS,
-  );
-  return clock.monotonicMs() + patienceMs;
 }
 
 export function s0Refusal(message: string, reason?: RefusalReason): S0Refusal {
@@ -184,6 +179,11 @@ export function refusedHeader(
 /** Of a command that was executed, now or before. */
 export function doneHeader({ sessionId, number }: S0Call, { index }: DialectDone): HeaderInit {
   return { sessionId, responseId: BigInt(number), index };
+}
+
+/** It counts in another way. One that is not here at all may be at the leader. */
+export function isNoneOfS0({ state }: PartitionReplica, sessionId: SessionId): boolean {
+  return hasSession(state, sessionId) && strictNumbersOf(state, sessionId) === undefined;
 }
 
 function problemOfKey({ namespace, name }: PrimitiveKey): string | undefined {

@@ -18,11 +18,9 @@ import {
   type AcknowledgeS0,
   checkCommand,
   defaultLimits,
-  hasSession,
   isNewsS0,
   type Reply,
   type SessionId,
-  strictNumbersOf,
 } from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { ElectionNode } from "../replica/election-node.ts";
@@ -36,7 +34,7 @@ import {
   failureOfDialectSubmission,
 } from "./dialect-failure.ts";
 import { type DialectServices, patienceOf } from "./dialect-service.ts";
-import { type HeaderInit, partitionOf, refusedHeader, s0Refusal } from "./s0-call.ts";
+import { type HeaderInit, isNoneOfS0, partitionOf, refusedHeader, s0Refusal } from "./s0-call.ts";
 
 export function registerS0Sessions(router: ConnectRouter, { node }: DialectServices): void {
   router.service(SessionService, {
@@ -147,11 +145,6 @@ async function closeSession(
   });
   const isKnown = partition.session(sessionId) === "ended";
   return { header: isKnown ? { sessionId } : unknownSession(sessionId, context) };
-}
-
-/** It counts in another way. One that is not here may be at the leader. */
-function isNoneOfS0({ state }: PartitionReplica, sessionId: SessionId): boolean {
-  return hasSession(state, sessionId) && strictNumbersOf(state, sessionId) === undefined;
 }
 
 function unknownSession(sessionId: SessionId, context: HandlerContext): HeaderInit {

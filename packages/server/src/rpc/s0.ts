@@ -19,6 +19,7 @@ import {
   hasCreated,
   leaderFirst,
   type StreamMessage,
+  type StrictNumbers,
   strictNumbersOf,
   type TermView,
 } from "@conclave/fsm";
@@ -35,7 +36,6 @@ import type { DialectServices } from "./dialect-service.ts";
 import {
   callOf,
   doneHeader,
-  gapGiveUpAtMs,
   refusedHeader,
   runS0,
   type S0Call,
@@ -151,24 +151,27 @@ async function getTerm(
   const giveUpAtMs = node.giveUpAtMs(context.timeoutMs());
   const read = await readTerm(partition, key, giveUpAtMs);
   if (isDialectFailure(read)) throw dialectErrorOf(read, "s0");
+  const numbers = (): StrictNumbers | undefined => strictNumbersOf(partition.state, sessionId);
+  const ttlMs = numbers()?.ttlMs;
+  if (ttlMs === undefined) return refused("session not found");
 
-  const isExecuted = (): boolean => {
-    const numbers = strictNumbersOf(partition.state, sessionId);
-    return numbers === undefined || numbers.last >= number;
-  };
-  const ttlMs = strictNumbersOf(partition.state, sessionId)?.ttlMs ?? 0;
-  const gapEndsAtMs = Math.min(clock.monotonicMs() + ttlMs, gapGiveUpAtMs(clock, context, ttlMs));
+  const isExecuted = (): boolean => (numbers()?.last ?? number) >= number;
+  const gapEndsAtMs = clock.monotonicMs() + ttlMs;
   await untilApplied(services, partition, isExecuted, gapEndsAtMs, context);
   const isReached = (): boolean => partition.state.index >= (header?.index ?? 0n);
-  if (!(await untilApplied(services, partition, isReached, giveUpAtMs, context))) {
-    throw new ConnectError("header.index: nobody has got there", Code.Unavailable);
-  }
+  const isThere = await untilApplied(services, partition, isReached, giveUpAtMs, context);
+  if (!isThere) throw unavailable("header.index: nobody has got there");
+  if (services.closing.aborted) throw unavailable("this node is shutting down");
 
   const { state } = partition;
-  if (strictNumbersOf(state, sessionId) === undefined) return refused("session not found");
+  if (numbers() === undefined) return refused("session not found");
   if (number > 0 && !hasCreated(state, sessionId, key)) return refused("primitive not found");
   const term = termOf(termViewOf(partition.view(key)));
   return { header: { sessionId, index: state.index }, term };
+}
+
+function unavailable(message: string): ConnectError {
+  return new ConnectError(message, Code.Unavailable);
 }
 
 /** Whether this node's replica has got there in time. */
