@@ -27,7 +27,7 @@ import { settled } from "../replica/memory-node.ts";
 import { defaultDialectOptions } from "./dialect-options.ts";
 import { createDialectServices } from "./dialects.ts";
 import { registerS1 } from "./s1.ts";
-import { hashesOf, locationOf, remainder } from "./s1-hash.ts";
+import { NumberHashes } from "./s1-hash.ts";
 
 /** A node as clients of S1 see it. */
 export interface S1Door {
@@ -245,10 +245,11 @@ export function writeFilter(open: readonly number[]): string {
   const m = Math.ceil((-open.length * Math.log(0.05)) / Math.LN2 ** 2);
   const k = Math.ceil((m / open.length) * Math.LN2);
   const words = new BigUint64Array(Math.ceil(m / 64));
+  const hashes = new NumberHashes();
   for (const number of open) {
-    const hashes = hashesOf(number);
-    for (let place = 0; place < k; place++) {
-      const bit = remainder(locationOf(hashes, place), m);
+    hashes.begin(number);
+    for (let i = 0; i < k; i++) {
+      const bit = hashes.placeIn(m, i);
       words[bit >>> 6] = (words[bit >>> 6] ?? 0n) | (1n << BigInt(bit & 63));
     }
   }

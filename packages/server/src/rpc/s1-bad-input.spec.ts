@@ -43,8 +43,6 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-const partition = { partitionId: HOME };
-
 describe("headers that are missing are INVALID_ARGUMENT", () => {
   test("of a session's own calls", async () => {
     const { sessions } = (await world()).one.door;

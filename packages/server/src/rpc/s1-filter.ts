@@ -5,7 +5,7 @@
  */
 
 import { base64Decode } from "@bufbuild/protobuf/wire";
-import { hashesOf, locationOf, remainder } from "./s1-hash.ts";
+import { NumberHashes } from "./s1-hash.ts";
 
 export interface NumberFilter {
   /** Whether the number is open, or looks so. */
@@ -28,8 +28,8 @@ export function readFilter(bytes: Uint8Array): NumberFilter | undefined {
 const EMPTY: NumberFilter = { has: () => false };
 /** Bits: more than fit into a request. */
 const SIZE_MAX = 1n << 32n;
-/** The clients have 5 of them. */
-const PLACES_MAX = 64n;
+/** The clients have 5 of them; each costs time. */
+const PLACES_MAX = 16n;
 
 interface FilterParts {
   readonly size: bigint;
@@ -83,11 +83,12 @@ function decode(base64: string): Uint8Array | undefined {
 }
 
 function filterOf(bits: Uint8Array, size: number, places: number): NumberFilter {
+  const hashes = new NumberHashes();
   return {
     has(number) {
-      const hashes = hashesOf(number);
-      for (let place = 0; place < places; place++) {
-        const bit = remainder(locationOf(hashes, place), size);
+      hashes.begin(number);
+      for (let i = 0; i < places; i++) {
+        const bit = hashes.placeIn(size, i);
         if (((bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
       }
       return true;
