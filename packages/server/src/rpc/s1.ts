@@ -151,11 +151,12 @@ async function getTerm(
  * closes the primitive.
  */
 async function* watch(
-  { node }: DialectServices,
+  services: DialectServices,
   watches: S1Watches,
   { headers }: WatchRequest,
   context: HandlerContext,
 ): AsyncGenerator<MessageInitShape<typeof WatchResponseSchema>> {
+  const { node } = services;
   const place = queryPlaceOf(node, headers);
   const { partition, sessionId, primitiveId } = place;
   const { giveUpAtMs } = patienceOf(node, context);
@@ -174,7 +175,7 @@ async function* watch(
   context.signal.addEventListener("abort", end);
   if (context.signal.aborted) end();
   try {
-    for await (const term of watchTerms(node, key, "s1", ending.signal)) {
+    for await (const term of watchTerms(services, key, "s1", ending.signal)) {
       if (isSame(term, last)) continue;
       last = term;
       const operation = operationHeaders(partition.state.index);

@@ -195,6 +195,25 @@ describe("events", () => {
     expect(watchers()).toBe(0);
   });
 
+  test("a stream of one who only watches lives through a fail-over, and ends where its node is cut off for a grace", async () => {
+    const cluster = await createMemoryCluster(1);
+    const server = new LatchServer({ node: cluster.at(2).node, clock: cluster.clock });
+    const watch = await server.connect("a").watch();
+
+    for (let i = 0; i < 2; i++) {
+      cluster.group(1).loseLeader();
+      await cluster.advance(9_000);
+      cluster.group(1).lead(3);
+      await cluster.advance(1_000);
+    }
+    await new LatchServer({ node: cluster.at(1).node, clock: cluster.clock }).connect("b").latch();
+    expect((await watch.events()).slice(1)).toEqual(["RESPONSE CHANGE 1 b [b]"]);
+    cluster.group(1).loseLeader();
+    await cluster.advance(11_000);
+
+    expect(watch.end).toMatchObject({ code: 14 });
+  });
+
   test("bug 51: a stream whose node cannot keep its session ends once, with UNAVAILABLE, and is opened again", async () => {
     const cluster = await createMemoryCluster(1);
     const { node } = cluster.at(2);

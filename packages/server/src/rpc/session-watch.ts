@@ -17,16 +17,17 @@ import { watchTerms } from "./term-watch.ts";
  * @param session the caller's, if it has one: the stream ends with it (semantics A2).
  */
 export async function* watchInSession(
-  { node }: DialectServices,
+  services: DialectServices,
   dialect: DialectName,
   key: PrimitiveKey,
   context: HandlerContext,
   session: CarrierSession | undefined,
 ): AsyncGenerator<TermView> {
+  const { node } = services;
   const read = await readTerm(node.homeOf(key), key, node.giveUpAtMs(context.timeoutMs()));
   if (isDialectFailure(read)) throw dialectErrorOf(read, dialect);
   const signals = session === undefined ? [context.signal] : [context.signal, session.lost];
-  yield* watchTerms(node, key, dialect, AbortSignal.any(signals));
+  yield* watchTerms(services, key, dialect, AbortSignal.any(signals));
   if (session?.lost.aborted === true) {
     const message = "the connection's session has ended; open the stream again";
     throw dialectErrorOf(dialectFailure("unavailable", message), dialect);

@@ -4,17 +4,29 @@
  * state after each change of the leader or the list, none left out.
  *
  * It lives in this node's memory and cannot be resumed: whoever loses it opens another (semantics A3).
+ * These protocols have no word for a node that is cut off, and so knows nothing new: a watch there ends
+ * once the grace is over in which another node may have let its caller's session go.
  */
 
-import { assert } from "@conclave/base";
+import { assert, type CancelTimer } from "@conclave/base";
 import type { Change, PrimitiveKey, TermView } from "@conclave/fsm";
-import type { ElectionNode } from "../replica/election-node.ts";
 import type { WatchEvent } from "../replica/watch.ts";
-import { dialectErrorOf, failureOfDialectWatch } from "./dialect-failure.ts";
+import {
+  type DialectFailure,
+  dialectErrorOf,
+  dialectFailure,
+  failureOfDialectWatch,
+} from "./dialect-failure.ts";
 import type { DialectName } from "./dialect-options.ts";
+import type { DialectServices } from "./dialect-service.ts";
 import { termViewOf } from "./term-view.ts";
 
 const TAKEN_MAX = 256;
+
+const CUT_OFF: DialectFailure = dialectFailure(
+  "unavailable",
+  "this node is cut off from the others, open the stream at another one",
+);
 
 /**
  * Throws what ends it from the server's side.
@@ -22,7 +34,7 @@ const TAKEN_MAX = 256;
  * @param signal ends it without a word: the caller has gone, or its session has.
  */
 export async function* watchTerms(
-  node: ElectionNode,
+  { node, clock, options }: DialectServices,
   key: PrimitiveKey,
   dialect: DialectName,
   signal: AbortSignal,
@@ -34,10 +46,21 @@ export async function* watchTerms(
     wake();
   };
   const target = { kind: "names", keys: [key] } as const;
+  let isCutOff = false;
+  let cancelTimer: CancelTimer = () => {};
+  const contactChanged = (hasQuorum: boolean): void => {
+    cancelTimer();
+    if (hasQuorum) return;
+    cancelTimer = clock.setTimer(options.graceMs, () => {
+      isCutOff = true;
+      ready();
+    });
+  };
   const watching = node.watch({ target, resume: undefined, withBase: false, ready });
   // Not left to `finally`: a caller that resets the stream while it is behind leaves us at a `yield`
   // to which nobody returns.
   const leave = (): void => {
+    cancelTimer();
     node.unwatch(watching);
     ready();
   };
@@ -50,19 +73,21 @@ export async function* watchTerms(
       isReady = false;
       const taken: TermView[] = [];
       watching.take((event) => {
+        if (event.kind === "contact") contactChanged(event.hasQuorum);
         const next = termAfter(term, event);
         if (next === undefined) return true;
         term = next;
         return taken.push(next) < TAKEN_MAX;
       });
       yield* taken;
+      if (isCutOff) throw dialectErrorOf(CUT_OFF, dialect);
       if (watching.ended !== undefined) {
         throw dialectErrorOf(failureOfDialectWatch(watching.ended), dialect);
       }
     }
   } finally {
     signal.removeEventListener("abort", leave);
-    node.unwatch(watching);
+    leave();
   }
 }
 
