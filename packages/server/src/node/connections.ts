@@ -65,7 +65,9 @@ export function createConnections(): Connections {
       open.add(connection);
       socket.once("close", () => {
         open.delete(connection);
-        for (const listener of [...closed]) listener();
+        const listeners = [...closed];
+        closed.clear();
+        for (const listener of listeners) listener();
       });
       return connection;
     },

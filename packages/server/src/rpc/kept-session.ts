@@ -109,8 +109,10 @@ export class KeptSession {
     return outcome;
   }
 
-  wasOpened(partition: number, sentMs: number): void {
-    this.#registrationOn(partition, sentMs).isOpen = true;
+  /** By another's call, which has put it in a list. */
+  wasOpened(key: PrimitiveKey, sentMs: number): void {
+    this.#registrationOn(this.#options.node.homeOf(key).number, sentMs).isOpen = true;
+    this.#entered.add(keyText(key));
     if (this.#held.size === 0) this.#lingersUntilMs ??= sentMs + this.#options.graceMs;
   }
 
@@ -181,28 +183,39 @@ export class KeptSession {
     this.#renewAll();
   }
 
+  /** Four times a grace, and when it is held no more if nothing is confirmed until then. */
   #schedule(): void {
     const { clock, graceMs } = this.#options;
-    this.#cancelTimer = clock.setTimer(graceMs / 4, () => this.#beat());
+    const endsAtMs = this.#lingersUntilMs ?? this.#heldUntilMs();
+    const leftMs = Math.max(0, endsAtMs - clock.monotonicMs());
+    this.#cancelTimer = clock.setTimer(Math.min(graceMs / 4, leftMs), () => this.#beat());
   }
 
   #beat(): void {
-    const { clock, graceMs } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#lingersUntilMs !== undefined && nowMs >= this.#lingersUntilMs) {
-      this.stop();
-      this.#forget();
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#lingersUntilMs !== undefined) {
+      // Nothing hangs on it, so that its name may come back to it for all of the grace.
+      if (nowMs < this.#lingersUntilMs) this.#schedule();
+      else {
+        this.stop();
+        this.#forget();
+      }
       return;
     }
-    const isHeld = [...this.#registrations.values()].every(({ isOpen, confirmedSentMs }) => {
-      return !isOpen || nowMs < confirmedSentMs + graceMs - marginMs(graceMs);
-    });
-    if (!isHeld) {
+    if (nowMs >= this.#heldUntilMs()) {
       this.#lose();
       return;
     }
-    if (this.#lingersUntilMs === undefined) this.#renewAll();
+    this.#renewAll();
     this.#schedule();
+  }
+
+  /** By what is confirmed; nobody else has its offices before then. */
+  #heldUntilMs(): number {
+    const { graceMs } = this.#options;
+    const open = [...this.#registrations.values()].filter(({ isOpen }) => isOpen);
+    const confirmedMs = Math.min(...open.map(({ confirmedSentMs }) => confirmedSentMs));
+    return confirmedMs + graceMs - marginMs(graceMs);
   }
 
   #renewAll(): void {

@@ -23,8 +23,15 @@ export class MemoryConnection implements Connection {
     return () => this.#listeners.delete(listener);
   }
 
+  /** How many want to know when it closes. */
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   close(): void {
     this.#isClosed = true;
-    for (const listener of [...this.#listeners]) listener();
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) listener();
   }
 }
