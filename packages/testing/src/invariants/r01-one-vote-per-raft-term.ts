@@ -4,12 +4,11 @@
  * votes for nobody else in that raftTerm, remembers for whom it was, and is never in an earlier one again.
  */
 
+import type { GroupStatus } from "@conclave/raft";
 import { nodeOf } from "@conclave/raft";
-import type { Violation } from "../world/observation.ts";
-import type { RunningServer } from "../world/world-view.ts";
-import { broken, lifeText, replicaKey } from "./broken.ts";
+import type { ServerLife, Violation } from "../world/observation.ts";
+import { broken, lifeKey, lifeText, replicaKey } from "./broken.ts";
 import type { RuleCheck } from "./rule.ts";
-import { sampled } from "./sampling.ts";
 
 interface Vote {
   readonly raftTerm: number;
@@ -22,6 +21,8 @@ export function votesBind(): Required<Pick<RuleCheck, "observe" | "step">> {
   /** Each by its replica and raftTerm: they do not leave in order, as those for others wait elsewhere. */
   const votes = new Map<string, Vote>();
   const latest = new Map<string, Vote>();
+  /** Lives that were looked at. */
+  const met = new Set<string>();
   return {
     observe(seen) {
       if (seen.kind !== "vote") return undefined;
@@ -35,27 +36,37 @@ export function votesBind(): Required<Pick<RuleCheck, "observe" | "step">> {
       const now = `votes for ${candidate} in raftTerm ${raftTerm} of group ${group}`;
       return broken("R1", `${lifeText(server)} ${now}, and voted ${textOf(before)}`);
     },
-    step: sampled(({ servers }) => {
+    step({ servers }) {
       for (const server of servers) {
         for (let group = 1; group <= server.groups.length; group++) {
+          const key = lifeKey(server.life, group);
           const vote = latest.get(replicaKey(server.life, group));
-          const found = vote && forgotten(server, group, vote);
+          // What it has found on its disk shows until it hears of somebody.
+          if (vote === undefined || met.has(key)) continue;
+          const status = server.groups[group - 1]!.status();
+          // One that has not read its log yet is in no raftTerm.
+          if (status.raftTerm === 0) continue;
+          met.add(key);
+          const found = forgotten(server.life, group, vote, status);
           if (found !== undefined) return found;
         }
       }
       return undefined;
-    }),
+    },
   };
 }
 
-function forgotten(server: RunningServer, group: number, vote: Vote): Violation | undefined {
-  const { raftTerm, votedFor } = server.groups[group - 1]!.status();
-  // One that has not read its log yet is in no raftTerm.
-  if (raftTerm === 0 || raftTerm > vote.raftTerm) return undefined;
+function forgotten(
+  life: ServerLife,
+  group: number,
+  vote: Vote,
+  { raftTerm, votedFor }: GroupStatus,
+): Violation | undefined {
+  if (raftTerm > vote.raftTerm) return undefined;
   const node = votedFor === undefined ? undefined : nodeOf(votedFor);
   if (raftTerm === vote.raftTerm && node === vote.candidate) return undefined;
   const now = `is in raftTerm ${raftTerm} of group ${group} with a vote for ${node ?? "nobody"}`;
-  return broken("R1", `${lifeText(server.life)} ${now}, and voted ${textOf(vote)}`);
+  return broken("R1", `${lifeText(life)} ${now}, and voted ${textOf(vote)}`);
 }
 
 function textOf({ raftTerm, candidate }: Vote): string {
