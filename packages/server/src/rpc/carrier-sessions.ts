@@ -10,9 +10,14 @@
  */
 
 import type { Clock } from "@conclave/base";
-import { type CallOrder, type DialectOperation, hasSession, type SessionId } from "@conclave/fsm";
+import {
+  type CallOrder,
+  type DialectOperation,
+  hasSession,
+  type PrimitiveKey,
+  type SessionId,
+} from "@conclave/fsm";
 import type { ElectionNode } from "../replica/election-node.ts";
-import type { PartitionReplica } from "../replica/partition-replica.ts";
 import type { Patience } from "./commands.ts";
 import type { Connection } from "./connection-context.ts";
 import { type CallOutcome, callDialect } from "./dialect-call.ts";
@@ -44,8 +49,8 @@ interface Adoption {
   readonly dialect: DialectName;
   readonly name: string;
   readonly sessionId: SessionId;
-  /** Where it was opened. */
-  readonly home: PartitionReplica;
+  /** What it was entered in. */
+  readonly key: PrimitiveKey;
   readonly sentMs: number;
 }
 
@@ -108,11 +113,11 @@ export class CarrierSessions {
    *
    * @param sentMs when the call was sent.
    */
-  adopt({ dialect, name, sessionId, home, sentMs }: Adoption): void {
-    if (!hasSession(home.state, sessionId)) return;
+  adopt({ dialect, name, sessionId, key: primitive, sentMs }: Adoption): void {
+    if (!hasSession(this.#options.node.homeOf(primitive).state, sessionId)) return;
     const key = textOfName(dialect, name);
     const session = this.#kept.get(key) ?? this.#open(key, sessionId);
-    if (session.sessionId === sessionId) session.wasOpened(home.number, sentMs);
+    if (session.sessionId === sessionId) session.wasOpened(primitive, sentMs);
   }
 
   /** How many are kept, those in their grace included. */

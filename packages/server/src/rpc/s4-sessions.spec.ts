@@ -9,7 +9,7 @@ import { createMemoryCluster } from "../replica/memory-cluster.ts";
 import { createMemoryNode, type MemoryNode } from "../replica/memory-node.ts";
 import { createMemoryClient, refusalOf } from "./memory-client.ts";
 import { MemoryConnection } from "./memory-connection.ts";
-import { type LatchClient, LatchServer } from "./memory-latches.ts";
+import { type HeaderInit, type LatchClient, LatchServer } from "./memory-latches.ts";
 
 /** The default (semantics A2). */
 const GRACE_MS = 10_000;
@@ -126,6 +126,21 @@ describe("over HTTP/2", () => {
     expect(memory.node.partition(1).state.sessions.size).toBe(0);
     expect(memory.failures).toEqual([]);
   });
+});
+
+test("a connection that latches and closes under one name after another keeps no session of them", async () => {
+  const { memory, server } = served();
+  const connection = new MemoryConnection();
+
+  for (let i = 0; i < 20; i++) {
+    const client = server.connect(`c${i}`, connection);
+    await client.latch();
+    await client.close();
+  }
+  expect(server.services.sessions.size).toBe(0);
+  await memory.advance(GRACE_MS + 500);
+
+  expect(memory.node.partition(1).state.sessions.size).toBe(0);
 });
 
 describe("over HTTP/1.1", () => {
@@ -264,6 +279,19 @@ describe("Restore", () => {
     await memory.advance(GRACE_MS + 1_500);
 
     expect(await operator.get()).toBe("6 - []");
+  });
+
+  test("one who is restored in one latch and leaves another stays in the first", async () => {
+    const { memory, server } = served();
+    const [x, operator] = [server.connect("x"), server.connect("operator")];
+    const other: HeaderInit = { primitiveId: { type: "LeaderLatch", name: "other" } };
+    await operator.restore(latchOf(5n, "x"));
+
+    await x.latch(other);
+    await x.close(other);
+    await memory.advance(3 * GRACE_MS);
+
+    expect(await x.get()).toBe("6 x [x]");
   });
 
   test("one who holds its place through another node is restored under that session, and nothing here ends", async () => {

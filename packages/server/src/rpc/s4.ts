@@ -22,8 +22,13 @@ import {
   ResponseType,
   type Snapshot,
 } from "@conclave/api/s4";
-import type { DialectDone, DialectOperation, TermView } from "@conclave/fsm";
-import { leaderFirst } from "@conclave/fsm";
+import {
+  type DialectDone,
+  type DialectOperation,
+  hasSession,
+  leaderFirst,
+  type TermView,
+} from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { callDialect } from "./dialect-call.ts";
 import {
@@ -83,10 +88,7 @@ function primitiveService(
       return { header: RESPONSE };
     },
     close: async ({ header }, context) => {
-      const caller = callers.ofPrimitive(header, context);
-      const { key } = caller;
-      const candidate = participantOf(caller);
-      await byName(services, caller, { kind: "withdraw", key, candidate });
+      await leave(services, callers.ofPrimitive(header, context));
       return { header: RESPONSE };
     },
     delete: async ({ header }, context) => {
@@ -121,6 +123,24 @@ async function byName(
   return doneOf(await callDialect(home, call, patience), "s4");
 }
 
+/** Under its own session, which is let go of when it is in no list any more, or else by its name. */
+async function leave(services: DialectServices, caller: Caller): Promise<void> {
+  const { node, sessions } = services;
+  const { key, carrier, order, patience } = caller;
+  const candidate = participantOf(caller);
+  const session = carrier.nativeSession === undefined ? sessions.find(carrier) : undefined;
+  const isOwn =
+    session !== undefined &&
+    !isDialectFailure(session) &&
+    hasSession(node.homeOf(key).state, session.sessionId);
+  if (isOwn && order.kind === "free") {
+    const outcome = await session.call({ kind: "close", key }, patience);
+    const isGone = !isDialectFailure(outcome) && !outcome.term.candidates.includes(candidate);
+    if (isGone) return;
+  }
+  await byName(services, caller, { kind: "withdraw", key, candidate });
+}
+
 async function read({ node }: DialectServices, { key, patience }: Caller): Promise<TermView> {
   const term = await readTerm(node.homeOf(key), key, patience.giveUpAtMs);
   if (isDialectFailure(term)) throw errorOf(term);
@@ -148,7 +168,7 @@ async function restore(
   snapshot: Snapshot | undefined,
 ): Promise<void> {
   const { key } = caller;
-  const { node, clock, sessions, drawSessionId, options } = services;
+  const { clock, sessions, drawSessionId, options } = services;
   const { meta, leader = "", participants = [] } = snapshot?.latch ?? {};
   const restored = participants.map((candidate) => ({
     candidate,
@@ -163,9 +183,8 @@ async function restore(
     ...(leader === "" ? {} : { leader }),
     participants: restored,
   });
-  const home = node.homeOf(key);
   for (const { candidate: name, sessionId } of restored) {
-    sessions.adopt({ dialect: "s4", name, sessionId, home, sentMs });
+    sessions.adopt({ dialect: "s4", name, sessionId, key, sentMs });
   }
 }
 
