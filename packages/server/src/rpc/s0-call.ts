@@ -182,7 +182,7 @@ export function doneHeader({ sessionId, number }: S0Call, { index }: DialectDone
 }
 
 /** It counts in another way. One that is not here at all may be at the leader. */
-export function isNoneOfS0({ state }: PartitionReplica, sessionId: SessionId): boolean {
+function isNoneOfS0({ state }: PartitionReplica, sessionId: SessionId): boolean {
   return hasSession(state, sessionId) && strictNumbersOf(state, sessionId) === undefined;
 }
 

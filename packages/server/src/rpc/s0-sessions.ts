@@ -13,28 +13,25 @@ import {
   type RequestHeader,
   SessionService,
 } from "@conclave/api/s0";
-import { assert, unreachable } from "@conclave/base";
 import {
   type AcknowledgeS0,
   checkCommand,
   defaultLimits,
   isNewsS0,
-  type Reply,
   type SessionId,
 } from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { ElectionNode } from "../replica/election-node.ts";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
-import type { SubmissionOutcome } from "../replica/proposals.ts";
-import type { LeaseOutcome } from "../replica/renewals.ts";
-import {
-  dialectErrorOf,
-  dialectFailure,
-  failureOfDialectRefusal,
-  failureOfDialectSubmission,
-} from "./dialect-failure.ts";
 import { type DialectServices, patienceOf } from "./dialect-service.ts";
-import { type HeaderInit, isNoneOfS0, partitionOf, refusedHeader, s0Refusal } from "./s0-call.ts";
+import {
+  acknowledge,
+  closeIndexedSession,
+  openIndexedSession,
+  renewIndexedSession,
+  ttlOf,
+} from "./indexed-session.ts";
+import { type HeaderInit, partitionOf, refusedHeader, s0Refusal } from "./s0-call.ts";
 
 export function registerS0Sessions(router: ConnectRouter, { node }: DialectServices): void {
   router.service(SessionService, {
@@ -54,26 +51,10 @@ async function openSession(
   context: HandlerContext,
 ): Promise<MessageInitShape<typeof OpenSessionResponseSchema>> {
   const partition = partitionOf(node, header);
-  const askedMs =
-    timeout === undefined ? TIMEOUT_MS : Number(timeout.seconds) * 1_000 + timeout.nanos / 1e6;
-  const { ttlMsMin, ttlMsMax } = defaultLimits;
-  const ttlMs = Math.min(Math.max(Math.ceil(askedMs), ttlMsMin), ttlMsMax);
-  const reply = await new Promise<Reply>((resolve, reject) => {
-    partition.submit({
-      ...patienceOf(node, context),
-      commands: [{ kind: "open-indexed-session", dialect: "s0", ttlMs }],
-      mayUseReserve: false,
-      settle: (outcome) => replyOf(outcome, resolve, reject),
-    });
-  });
-  // Only for want of room, which passes.
-  if (reply.kind === "refused") throw dialectErrorOf(failureOfDialectRefusal(reply), "s0");
-  assert(reply.kind === "session-opened", "a session is opened or refused");
-  const { sessionId, index } = reply;
-  return { header: { sessionId, index } };
+  const ttlMs = ttlOf(timeout, TIMEOUT_MS);
+  return { header: await openIndexedSession(partition, "s0", ttlMs, patienceOf(node, context)) };
 }
 
-/** Renews the lease; what it acknowledges besides is an entry of its own, which it does not wait for. */
 async function keepAlive(
   node: ElectionNode,
   header: RequestHeader | undefined,
@@ -81,26 +62,15 @@ async function keepAlive(
 ): Promise<MessageInitShape<typeof KeepAliveResponseSchema>> {
   const partition = partitionOf(node, header);
   const { sessionId } = header!;
-  if (isNoneOfS0(partition, sessionId)) return { header: unknownSession(sessionId, context) };
-  const lease = await new Promise<LeaseOutcome>((settle) => {
-    partition.renew({ sessionId, number: 0n, attachment: undefined, settle });
-  });
-  switch (lease.kind) {
-    case "confirmed":
-      acknowledge(node, partition, header!);
-      return { header: { sessionId } };
-    case "ended":
-    case "not-registered":
-      return { header: unknownSession(sessionId, context) };
-    case "unconfirmed":
-      throw dialectErrorOf(dialectFailure("unavailable", "not renewed; try again"), "s0");
-    default:
-      return unreachable(lease);
+  if (!(await renewIndexedSession(partition, "s0", sessionId))) {
+    return { header: unknownSession(sessionId, context) };
   }
+  acknowledgeNews(node, partition, header!);
+  return { header: { sessionId } };
 }
 
 /** As this replica sees it: where it is behind, the next KeepAlive acknowledges the rest. */
-function acknowledge(
+function acknowledgeNews(
   node: ElectionNode,
   partition: PartitionReplica,
   { sessionId, requestId, streams }: RequestHeader,
@@ -114,9 +84,7 @@ function acknowledge(
     }),
   };
   if (checkCommand(defaultLimits, command) !== undefined) return;
-  if (!isNewsS0(partition.state, command)) return;
-  const giveUpAtMs = node.giveUpAtMs();
-  partition.submit({ commands: [command], giveUpAtMs, mayUseReserve: false, settle: () => {} });
+  if (isNewsS0(partition.state, command)) acknowledge(node, partition, command);
 }
 
 /** No number that a client can have been given is larger. */
@@ -124,7 +92,6 @@ function numberOf(value: bigint): number {
   return Number(value < NUMBER_MAX ? value : NUMBER_MAX);
 }
 
-/** Whoever has closed it before finds it closed. */
 async function closeSession(
   node: ElectionNode,
   header: RequestHeader | undefined,
@@ -132,33 +99,11 @@ async function closeSession(
 ): Promise<MessageInitShape<typeof CloseSessionResponseSchema>> {
   const partition = partitionOf(node, header);
   const { sessionId } = header!;
-  if (sessionId === 0n || isNoneOfS0(partition, sessionId)) {
-    return { header: unknownSession(sessionId, context) };
-  }
-  await new Promise<Reply>((resolve, reject) => {
-    const settle = (outcome: SubmissionOutcome): void => replyOf(outcome, resolve, reject);
-    partition.closeSession(sessionId, {
-      ...patienceOf(node, context),
-      mayUseReserve: true,
-      settle,
-    });
-  });
-  const isKnown = partition.session(sessionId) === "ended";
+  const patience = patienceOf(node, context);
+  const isKnown = await closeIndexedSession(partition, "s0", sessionId, patience);
   return { header: isKnown ? { sessionId } : unknownSession(sessionId, context) };
 }
 
 function unknownSession(sessionId: SessionId, context: HandlerContext): HeaderInit {
   return refusedHeader({ sessionId }, s0Refusal("session not found"), context);
-}
-
-function replyOf(
-  outcome: SubmissionOutcome,
-  resolve: (reply: Reply) => void,
-  reject: (error: unknown) => void,
-): void {
-  const [reply] = outcome.kind === "replied" ? outcome.replies : [];
-  if (reply !== undefined) resolve(reply);
-  else if (outcome.kind !== "replied") {
-    reject(dialectErrorOf(failureOfDialectSubmission(outcome, true), "s0"));
-  }
 }

@@ -193,7 +193,7 @@ test("bug 46: no answer has the status for which the driver ends its process", a
 test("bug 47: a session that was lost is told apart from one that cannot be reached now", async () => {
   const [memory, a] = await queued("a", 2);
   memory.log(1).follow(undefined);
-  expect(await a!.keepAlive(1)).toBe("Unavailable: not renewed; try again");
+  expect(await a!.keepAlive(1)).toBe("Unavailable: not renewed, try again");
   memory.log(1).lead();
   await memory.advance(3_000);
   expect(await a!.keepAlive(1)).toBe("PermissionDenied: session not found");

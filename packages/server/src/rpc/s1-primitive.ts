@@ -11,14 +11,13 @@ import {
   type PrimitiveKey,
   type Reply,
 } from "@conclave/fsm";
-import type { PartitionReplica } from "../replica/partition-replica.ts";
 import {
   type DialectFailure,
   dialectFailure,
-  failureOfDialectRead,
   failureOfDialectRefusal,
   isDialectFailure,
 } from "./dialect-failure.ts";
+import { barrier } from "./read-barrier.ts";
 import type { NumberedPlace, Place } from "./s1-headers.ts";
 
 export const UNKNOWN_SESSION: DialectFailure = failureOfDialectRefusal({
@@ -58,21 +57,6 @@ export function knownPrimitive({
 /** What a number was answered with, while that is kept: a primitive may be closed since. */
 export function answerBefore({ partition, sessionId, number }: NumberedPlace): Reply | undefined {
   return answerOf(partition.state, sessionId, number);
-}
-
-/** Waits until all is applied here that was committed when it was asked for (bug 42). */
-export function barrier(
-  partition: PartitionReplica,
-  giveUpAtMs: number,
-): Promise<DialectFailure | undefined> {
-  return new Promise((resolve) => {
-    partition.barrier({
-      giveUpAtMs,
-      waitsForLeader: true,
-      settle: (outcome) =>
-        resolve(outcome.kind === "failed" ? failureOfDialectRead(outcome) : undefined),
-    });
-  });
 }
 
 /**

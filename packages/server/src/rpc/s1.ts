@@ -40,6 +40,7 @@ import {
   isDialectFailure,
 } from "./dialect-failure.ts";
 import { type DialectServices, keyIn, patienceOf } from "./dialect-service.ts";
+import { barrier } from "./read-barrier.ts";
 import {
   commandHeaders,
   commandPlaceOf,
@@ -50,7 +51,6 @@ import {
 } from "./s1-headers.ts";
 import {
   answerBefore,
-  barrier,
   elsewhereId,
   isElsewhere,
   knownPrimitive,
