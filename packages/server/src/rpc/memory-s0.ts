@@ -193,7 +193,7 @@ export class S0Watch {
   }
 }
 
-export function showTerm(term: Term | undefined): string {
+function showTerm(term: Term | undefined): string {
   if (term === undefined) return "no term";
   return `${term.id} ${term.leader || "-"} [${term.candidates.join(" ")}]`;
 }

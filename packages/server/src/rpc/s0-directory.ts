@@ -7,7 +7,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   ControllerService,
-  type Database,
   type DatabaseId,
   type DatabaseSchema,
   type GetPrimitivesRequest,
