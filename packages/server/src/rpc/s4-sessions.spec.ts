@@ -128,6 +128,18 @@ describe("over HTTP/2", () => {
   });
 });
 
+test("to watch, to read and to close cost no session in the log", async () => {
+  const { memory, server } = served();
+  const client = server.connect("a");
+
+  await client.create();
+  await client.watch();
+  await client.get();
+  await client.close();
+
+  expect(memory.node.partition(1).state.sessions.size).toBe(0);
+});
+
 test("a connection that latches and closes under one name after another keeps no session of them", async () => {
   const { memory, server } = served();
   const connection = new MemoryConnection();
@@ -176,6 +188,19 @@ describe("over HTTP/1.1", () => {
 
     expect(await client.get()).toBe("1 - []");
     expect(await codeOf(client.latch())).toBe("PermissionDenied");
+  });
+
+  test("of two participants under one session the one that closes leaves, and the other stays", async () => {
+    const { memory, server } = served();
+    await createMemoryClient(memory.node).sessions.openSession({ sessionId: SESSION });
+    const [a, b] = [connectPlainly(server, "a"), connectPlainly(server, "b")];
+    for (const client of [a, b]) client.metadata["session-id"] = `${SESSION}`;
+    await a.latch();
+    await b.latch();
+
+    await a.close();
+
+    expect(await a.get()).toBe("2 b [b]");
   });
 
   test("without a client_id nobody can be told who latches", async () => {
