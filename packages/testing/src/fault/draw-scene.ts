@@ -27,23 +27,6 @@ const BEGIN_MS = 1_500;
 /** Beyond most TTLs, and beyond all of them. */
 const LONG_MS = [1_500, 4_000, 7_000];
 
-/** What a client was told last came late, and then nothing that it says arrives. */
-const lateAnswers: Draw = (prng, { nodes, clients }, atMs) => {
-  const client = pick(prng, clients);
-  const leadMs = 500 + prng.below(1_500);
-  const [delayMs, forMs] = [60 + prng.below(200), pick(prng, LONG_MS)];
-  return nodeNames(nodes).flatMap((node): Fault[] => [
-    { kind: "slow", atMs, from: node, to: client, delayMs, forMs: leadMs },
-    { kind: "cut", atMs: atMs + leadMs - prng.below(100), from: client, to: node, forMs },
-  ]);
-};
-
-/** A client hears and reaches nobody for longer than its lease. */
-const cutOff: Draw = (prng, { nodes, clients }, atMs) => {
-  const sides = [[pick(prng, clients)], nodeNames(nodes)];
-  return [{ kind: "split", atMs, sides, forMs: pick(prng, LONG_MS) }];
-};
-
 /** A client reaches one node only, and that node not another, which may lead one of two partitions. */
 const cornered: Draw = (prng, { nodes, clients }, atMs) => {
   const names = nodeNames(nodes);
@@ -74,8 +57,6 @@ const resets: Draw = (prng, { nodes, clients }, atMs) => {
 };
 
 const SCENES: readonly { readonly draw: Draw; readonly isSteered: boolean }[] = [
-  { draw: lateAnswers, isSteered: false },
-  { draw: cutOff, isSteered: false },
   { draw: cornered, isSteered: false },
   { draw: laggard, isSteered: true },
   { draw: resets, isSteered: true },

@@ -47,14 +47,21 @@ export function enter(state: ModelState, name: string, client: string): ModelSta
 
 /**
  * Another client takes the candidacy from who holds it, in place: an office anew, under a new term; of
- * one who waits nothing changes that is seen. Undefined where nobody else holds the name.
+ * one who waits nothing changes but its metadata, if that. Undefined where nobody else holds the name.
  */
 export function takeOver(state: ModelState, name: string, client: string): ModelState | undefined {
   const { queue } = state;
   const at = queue.findIndex((candidacy) => candidacy.name === name);
   if (at < 0 || queue[at]!.client === client) return undefined;
   const taken = queue.toSpliced(at, 1, { name, client });
-  return at === 0 ? changed(state, taken) : { ...state, queue: taken };
+  // With other metadata than it had, one who waits is changed.
+  return at === 0 ? changed(state, taken) : { ...state, queue: taken, isExact: false };
+}
+
+/** Its metadata are others now. Undefined where the client has no such candidacy. */
+export function touch(state: ModelState, name: string, client: string): ModelState | undefined {
+  const isThere = state.queue.some((one) => one.name === name && one.client === client);
+  return isThere ? changed(state, state.queue) : undefined;
 }
 
 /** @param client whose candidacy; undefined: whoever holds the name. Undefined where it is not there. */

@@ -4,7 +4,7 @@
 import { enter, leaveUnasked, type ModelState, takeOver } from "./election-model.ts";
 import type { Step } from "./plan.ts";
 import type { Move, Progress } from "./progress.ts";
-import { effectOf } from "./step-effect.ts";
+import { effectOf, mayBeRefused } from "./step-effect.ts";
 
 export function movesFrom(progress: Progress, state: ModelState): readonly Move[] {
   const moves = [...steps(progress, state), ...opens(progress, state), ...unasked(progress, state)];
@@ -17,7 +17,10 @@ export function movesFrom(progress: Progress, state: ModelState): readonly Move[
 function steps(progress: Progress, state: ModelState): readonly Move[] {
   return progress.callable().flatMap((step): Move[] => {
     const { action, operation, request, callNs: atNs } = step;
-    const after = progress.isExecuted(request) ? state : effectOf(state, action, operation.client);
+    const fate = progress.fateOf(request);
+    // Whoever asks again under a request id is told what the first was told.
+    if (fate !== undefined && (fate === "refused") !== step.isReading) return [];
+    const after = fate === undefined ? effectOf(state, action, operation.client) : state;
     return after === undefined ? [] : [{ kind: "step", step, state: after, atNs }];
   });
 }
@@ -25,12 +28,17 @@ function steps(progress: Progress, state: ModelState): readonly Move[] {
 function opens(progress: Progress, state: ModelState): readonly Move[] {
   return progress.plan.openCommands.flatMap((command): Move[] => {
     const { action, operation, request, callNs: atNs } = command;
-    if (progress.isOpenDone(command) || progress.isExecuted(request)) return [];
+    if (progress.isOpenDone(command) || progress.fateOf(request) !== undefined) return [];
     if (!isWithin(progress, atNs, undefined)) return [];
+    const open = { kind: "open", command, atNs } as const;
+    const moves: Move[] = [];
     const after = effectOf(state, action, operation.client);
     // One that changes nothing may as well never happen, unless its request id answers another by it.
     const isIdle = after === state && request === undefined;
-    return after === undefined || isIdle ? [] : [{ kind: "open", command, state: after, atNs }];
+    if (after !== undefined && !isIdle) moves.push({ ...open, state: after, isRefused: false });
+    const isTold = progress.isShared(request) && mayBeRefused(state, action);
+    if (isTold) moves.push({ ...open, state, isRefused: true });
+    return moves;
   });
 }
 

@@ -28,6 +28,8 @@ export type Call =
       readonly takeover?: boolean;
     }
   | { readonly kind: "resign"; readonly candidate: string; readonly term: bigint }
+  /** Replaces the candidate's metadata by others: a change of which readings show nothing else. */
+  | { readonly kind: "update"; readonly candidate: string }
   | { readonly kind: "get"; readonly read: "linearizable" | "stale" }
   | { readonly kind: "check-fence"; readonly term: bigint }
   | {

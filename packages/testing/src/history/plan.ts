@@ -28,6 +28,7 @@ export type Action =
     }
   | { readonly kind: "delete"; readonly ifRevision: bigint | undefined }
   | { readonly kind: "withdraw"; readonly candidate: string }
+  | { readonly kind: "touch"; readonly candidate: string }
   /** `candidate` undefined: it is the election that was not there. */
   | {
       readonly kind: "not-found";
@@ -215,7 +216,9 @@ function addCommand(plan: Growing, operation: Operation): void {
   plan.steps.push({ ...seen, after: effect });
 }
 
-function commandOf({ call }: Operation): Extract<Action, { kind: "steer" | "delete" }> {
+type Command = Extract<Action, { kind: "steer" | "delete" | "touch" }>;
+
+function commandOf({ call }: Operation): Command {
   switch (call.kind) {
     case "anoint":
     case "promote":
@@ -224,6 +227,8 @@ function commandOf({ call }: Operation): Extract<Action, { kind: "steer" | "dele
       const { kind: verb, candidate, ifRevision } = call;
       return { kind: "steer", verb, candidate, ifRevision: conditionOf(ifRevision) };
     }
+    case "update":
+      return { kind: "touch", candidate: call.candidate };
     case "delete":
       return { kind: "delete", ifRevision: conditionOf(call.ifRevision) };
     default:
@@ -237,10 +242,8 @@ function conditionOf(ifRevision: bigint | undefined): bigint | undefined {
 }
 
 /** What a refusal says of the election; undefined where it says nothing of it. */
-function refusalOf(
-  command: Extract<Action, { kind: "steer" | "delete" }>,
-  code: string,
-): Action | undefined {
+function refusalOf(command: Command, code: string): Action | undefined {
+  if (command.kind === "touch") return undefined;
   const { ifRevision } = command;
   if (code === "NOT_FOUND") {
     const candidate = command.kind === "steer" ? command.candidate : undefined;
@@ -254,7 +257,7 @@ function refusalOf(
 function stepOf(operation: Operation, action: Action, returnNs: bigint): Step {
   const { call, startNs } = operation;
   const requestId = "requestId" in call ? call.requestId : undefined;
-  const isReading = !["steer", "delete", "withdraw"].includes(action.kind);
+  const isReading = !["steer", "delete", "withdraw", "touch"].includes(action.kind);
   return {
     operation,
     action,

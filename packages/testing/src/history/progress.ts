@@ -19,6 +19,8 @@ export type Move =
   | {
       readonly kind: "open";
       readonly command: OpenCommand;
+      /** It was refused, which matters to whoever asks again under its request id. */
+      readonly isRefused: boolean;
       readonly state: ModelState;
       readonly atNs: bigint;
     }
@@ -31,6 +33,9 @@ interface Bounds {
   next: number;
 }
 
+/** How the first command of a request id ended, and so all others of it. */
+type Fate = "carried-out" | "refused";
+
 interface Taken {
   readonly move: Move;
   readonly nowBefore: bigint;
@@ -41,8 +46,9 @@ export class Progress {
   readonly #byCall: readonly Step[];
   readonly #numbers = new Map<Step, number>();
   readonly #isDone: boolean[];
-  readonly #openDone = new Set<OpenCommand>();
-  readonly #executed = new Map<string, number>();
+  readonly #openDone = new Map<OpenCommand, Fate>();
+  /** How many commands of a request id have ended so. */
+  readonly #ended = new Map<string, { readonly fate: Fate; commands: number }>();
   readonly #shared: ReadonlySet<string>;
   readonly #returns: Bounds;
   readonly #revisions: Bounds;
@@ -111,9 +117,14 @@ export class Progress {
     return this.#openDone.has(command);
   }
 
-  /** Another command of this request id has taken effect. */
-  isExecuted(request: string | undefined): boolean {
-    return request !== undefined && (this.#executed.get(request) ?? 0) > 0;
+  /** How another command of this request id has ended; undefined: none has. */
+  fateOf(request: string | undefined): Fate | undefined {
+    return request === undefined ? undefined : this.#ended.get(request)?.fate;
+  }
+
+  /** Several commands have this request id. */
+  isShared(request: string | undefined): boolean {
+    return request !== undefined && this.#shared.has(request);
   }
 
   /** Steps that may come next, by time alone. */
@@ -148,8 +159,7 @@ export class Progress {
     for (let isMoving = true; isMoving; ) {
       isMoving = false;
       for (const step of this.callable()) {
-        const isShared = step.request !== undefined && this.#shared.has(step.request);
-        if (!step.isReading || isShared || !this.#isFree(step)) continue;
+        if (!step.isReading || this.isShared(step.request) || !this.#isFree(step)) continue;
         if (effectOf(state, step.action, step.operation.client) !== state) continue;
         this.take({ kind: "step", step, state, atNs: step.callNs });
         isMoving = true;
@@ -164,7 +174,7 @@ export class Progress {
       this.#isDone[this.#numbers.get(move.step)!] = true;
       this.#doneCount++;
     }
-    if (move.kind === "open") this.#openDone.add(move.command);
+    if (move.kind === "open") this.#openDone.set(move.command, fateOf(move)!);
     this.#count(move, 1);
   }
 
@@ -192,7 +202,9 @@ export class Progress {
       beyond += `${i - first},`;
       left--;
     }
-    const opens = this.plan.openCommands.map((command) => (this.isOpenDone(command) ? 1 : 0));
+    const opens = this.plan.openCommands.map(
+      (command) => this.#openDone.get(command)?.at(0) ?? "-",
+    );
     const passed = this.#ends.findIndex((end) => end >= this.#nowNs);
     return `${first}:${beyond}${opens.join("")}:${passed}`;
   }
@@ -211,14 +223,13 @@ export class Progress {
   }
 
   #count(move: Move, by: number): void {
-    const request =
-      move.kind === "step"
-        ? move.step.request
-        : move.kind === "open"
-          ? move.command.request
-          : undefined;
-    if (request === undefined) return;
-    this.#executed.set(request, (this.#executed.get(request) ?? 0) + by);
+    const fate = fateOf(move);
+    const request = requestOf(move);
+    if (fate === undefined || request === undefined) return;
+    const ended = this.#ended.get(request) ?? { fate, commands: 0 };
+    ended.commands += by;
+    if (ended.commands > 0) this.#ended.set(request, ended);
+    else this.#ended.delete(request);
   }
 
   #undo(number: number): void {
@@ -263,6 +274,17 @@ export class Progress {
     const positions = new Map(sorted.map(({ step }, position) => [step, position]));
     return { sorted, positions, next: 0 };
   }
+}
+
+function requestOf(move: Move): string | undefined {
+  if (move.kind === "unasked") return undefined;
+  return move.kind === "step" ? move.step.request : move.command.request;
+}
+
+function fateOf(move: Move): Fate | undefined {
+  if (move.kind === "unasked") return undefined;
+  const isRefused = move.kind === "step" ? move.step.isReading : move.isRefused;
+  return isRefused ? "refused" : "carried-out";
 }
 
 function sharedRequests(plan: Plan): ReadonlySet<string> {

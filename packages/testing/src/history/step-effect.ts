@@ -10,6 +10,7 @@ import {
   remove,
   seenAs,
   steer,
+  touch,
 } from "./election-model.ts";
 import type { Action } from "./plan.ts";
 
@@ -46,6 +47,8 @@ export function effectOf(
     }
     case "withdraw":
       return leave(state, action.candidate, client) ?? state;
+    case "touch":
+      return touch(state, action.candidate, client);
     case "not-found":
       return isMissing(state, action.candidate) ? state : undefined;
     case "conflict":
@@ -53,6 +56,14 @@ export function effectOf(
     default:
       return unreachable(action);
   }
+}
+
+/** Whether a command may have been refused in this state, by what is known of it. */
+export function mayBeRefused(state: ModelState, action: Action): boolean {
+  if (action.kind !== "steer" && action.kind !== "delete") return false;
+  if (isMissing(state, action.kind === "steer" ? action.candidate : undefined)) return true;
+  const { ifRevision } = action;
+  return ifRevision !== undefined && !(state.isExact && state.revision === ifRevision);
 }
 
 /** A vacant election may have been folded away, which nobody is told of. */

@@ -16,6 +16,8 @@ function callText(call: Call): string {
       return `campaign ${call.candidate}${call.takeover === true ? ", taking over" : ""}`;
     case "resign":
       return `resign ${call.candidate} from term ${call.term}`;
+    case "update":
+      return `update ${call.candidate}`;
     case "get":
       return call.read === "stale" ? "get (stale)" : "get";
     case "check-fence":

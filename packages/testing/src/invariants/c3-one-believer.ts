@@ -5,31 +5,37 @@
  * asked, and cannot act.
  */
 
+import type { Violation } from "../world/observation.ts";
+import type { WorldView } from "../world/world-view.ts";
 import { broken } from "./broken.ts";
-import type { Past, StoryRule } from "./story.ts";
+import { toldIsOver } from "./c3-told-is-over.ts";
+import type { Past, Story, StoryRule } from "./story.ts";
 
 export const oneBeliever: StoryRule = {
   id: "C3",
-  begin: (story) => ({
-    step({ beliefs }) {
-      if (beliefs.length < 2) return undefined;
-      for (const belief of beliefs) {
-        const { election, client, term } = belief;
-        const other = beliefs.find((one) => one.election === election && one.term > term);
-        const twin = beliefs.find(
-          (one) => one !== belief && one.election === election && one.term === term,
-        );
-        if (twin !== undefined) {
-          return broken("C3", `${client} and ${twin.client} both believe in ${election}#${term}`);
-        }
-        if (other === undefined || isOperatorsDoing(story.pastsOf(election), term)) continue;
-        const both = `${client} believes in term ${term}, ${other.client} in ${other.term}`;
-        return broken("C3", `${election}: ${both}`);
-      }
-      return undefined;
-    },
-  }),
+  begin: (story) => {
+    const told = toldIsOver.begin(story);
+    return { ...told, step: (view) => rival(story, view) ?? told.step?.(view) };
+  },
 };
+
+function rival(story: Story, { beliefs }: WorldView): Violation | undefined {
+  if (beliefs.length < 2) return undefined;
+  for (const belief of beliefs) {
+    const { election, client, term } = belief;
+    const other = beliefs.find((one) => one.election === election && one.term > term);
+    const twin = beliefs.find(
+      (one) => one !== belief && one.election === election && one.term === term,
+    );
+    if (twin !== undefined) {
+      return broken("C3", `${client} and ${twin.client} both believe in ${election}#${term}`);
+    }
+    if (other === undefined || isOperatorsDoing(story.pastsOf(election), term)) continue;
+    const both = `${client} believes in term ${term}, ${other.client} in ${other.term}`;
+    return broken("C3", `${election}: ${both}`);
+  }
+  return undefined;
+}
 
 const OPERATORS: ReadonlySet<string> = new Set([
   "anointed",

@@ -124,6 +124,7 @@ export class ChaosCrew {
       ...{ register: this.#register, recorder: this.#recorder, observe: this.#observe },
       believe: (_, leadership) => void this.#held.push(leadership),
       notebook: new Map(),
+      desk: undefined,
       isCalm: () => this.#isCalm,
     };
   }

@@ -8,11 +8,12 @@ import type { Client, Leadership } from "@conclave/client";
 import type { Operation } from "../history/operation.ts";
 import { stand } from "../workload/candidate.ts";
 import { createFencedRegister } from "../workload/fenced-register.ts";
-import { operate } from "../workload/operator.ts";
+import { type Order, operate } from "../workload/operator.ts";
 import { read } from "../workload/reader.ts";
 import { createRecorder, type Recorder } from "../workload/recorder.ts";
+import { serve } from "../workload/serving.ts";
 import type { Stage } from "../workload/stage.ts";
-import { watch } from "../workload/watcher.ts";
+import { watch, watchNowAndThen } from "../workload/watcher.ts";
 import type { ClientProcess } from "../world/client-process.ts";
 import type { World } from "../world/world.ts";
 import type { Belief, WorldView } from "../world/world-view.ts";
@@ -54,6 +55,8 @@ export class Crew {
   #isCalm = false;
   /** How many there have been before the present one. */
   #cluster = 0;
+  /** Of each cluster: another one knows nothing of what was asked of the one before. */
+  readonly #desks: Order[][] = [];
   /** With which cluster each process began. */
   readonly #clusters = new Map<string, number>();
   readonly operations: Operation[] = [];
@@ -81,11 +84,15 @@ export class Crew {
 
   /** Starts everybody's process. */
   start(): void {
-    const { clients, operators, readers, watchers } = this.#plan;
+    const { clients, operators, readers, watchers, watching } = this.#plan;
     for (const client of clients) this.#enlist(client.name, this.#candidacies(client), client);
     for (let i = 0; i < operators; i++) this.#enlist(`operator-${i}`, (on) => [operate(on)]);
     for (let i = 0; i < readers; i++) this.#enlist(`reader-${i}`, (on) => [read(on)]);
-    for (let i = 0; i < watchers; i++) this.#enlist(`watcher-${i}`, (on) => [watch(on, i)]);
+    for (let i = 0; i < watchers; i++) {
+      this.#enlist(`watcher-${i}`, (on) => [
+        watching === undefined ? watch(on, i) : watchNowAndThen(on, i, watching),
+      ]);
+    }
   }
 
   /** The process that goes by this name now. */
@@ -183,20 +190,26 @@ export class Crew {
   }
 
   #candidacies(plan: ClientPlan): Act {
-    const { ttlMs, graceMs, takesOver = false } = plan;
+    const { ttlMs, graceMs, takesOver = false, updates = false, serving } = plan;
     const candidate = candidateOf(plan);
     return (stage) =>
       this.#electionsOf(plan).map((election) => {
-        const chance = stage.prng.child(election);
-        return stand(
-          { ...stage, prng: chance },
-          { election, candidate, ttlMs, graceMs, takesOver },
-        );
+        const on = { ...stage, prng: stage.prng.child(election) };
+        const standing = { election, candidate, ttlMs, graceMs, takesOver, updates };
+        return serving === undefined ? stand(on, standing) : serve(on, standing, serving);
       });
   }
 
   #electionsOf({ elections }: ClientPlan): readonly string[] {
     return this.#elections.slice(0, elections);
+  }
+
+  #deskOf(process: ClientProcess): Order[] | undefined {
+    if (this.#plan.sharesDesk !== true) return undefined;
+    const cluster = this.clusterOf(process.name);
+    const desk = this.#desks[cluster] ?? [];
+    this.#desks[cluster] = desk;
+    return desk;
   }
 
   #stage({ notebook }: Member, process: ClientProcess, client: Client): Stage {
@@ -215,6 +228,7 @@ export class Crew {
         this.#held.push({ process, election, candidate, leadership });
       },
       notebook,
+      desk: this.#deskOf(process),
       isCalm: () => this.#isCalm,
     };
   }

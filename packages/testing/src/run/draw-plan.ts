@@ -7,10 +7,14 @@
 import { createPrng, type Prng } from "@conclave/base";
 import type { MemberLimits } from "@conclave/server/member";
 import { drawFaults } from "../fault/draw-faults.ts";
+import { drawScene, type Scene, type Stagehands } from "../fault/draw-scene.ts";
 import { pick } from "../pick.ts";
+import type { WatchHabits } from "../workload/watcher.ts";
 import type { ClientPlan, Plan } from "./plan.ts";
 
 const SAFETY_MS = [6_000, 10_000, 15_000];
+/** Of a clock: no two are more than one percent apart. */
+const MOST_PPM = 5_000;
 const TTL_MS = [500, 800, 1_000, 2_000, 3_000, 5_000];
 /** Segments are given back soon, and a follower that lags is sent what is on the disk. */
 const SMALL_LOG = { segmentBytes: 16 * 1024, entryBytesMax: 8 * 1024, cacheBytesMax: 0 };
@@ -37,17 +41,29 @@ export function drawPlan(seed: bigint): Plan {
   const partitions = pick(prng, [1, 1, 2, 3]);
   const elections = 1 + prng.below(3);
   const isBeyond = prng.chance(1, 10);
-  const drawn = drawClients(prng.child("clients"), elections, isBeyond);
-  const clients = drawNames(prng.child("names"), drawn);
+  const isAtLimit = !isBeyond && prng.child("clocks").chance(1, 4);
+  const drawn = drawClients(prng.child("clients"), elections, isBeyond).map((client) =>
+    isAtLimit ? { ...client, driftPpm: -MOST_PPM } : client,
+  );
+  const named = drawNames(prng.child("names"), drawn);
+  const clients = drawManners(prng.child("manners"), named);
   const safetyMs = pick(prng, SAFETY_MS);
+  const watching = drawWatching(prng.child("watching"));
   const names = clients.map(({ name }) => name);
-  const hosts = { nodes, partitions, clients: names, safetyMs, isBeyond };
+  // Of one who only looks on a fault takes nothing but its connections, which is what some runs are for.
+  const others = prng.child("targets").chance(1, 4) ? ["watcher-0"] : [];
+  const scene = drawSceneOfSome(prng.child("scene"), { nodes, clients: names, safetyMs });
+  const hosts = { nodes, partitions, clients: [...names, ...others], safetyMs, isBeyond };
   return {
     ...{ seed, nodes, partitions, elections, clients, safetyMs, isBeyond },
-    driftPpm: Array.from({ length: nodes }, () => driftPpm(prng, isBeyond)),
-    operators: prng.below(3),
+    driftPpm: Array.from({ length: nodes }, () => driftPpm(prng, isBeyond)).map((ppm) =>
+      // Servers count fast and clients slowly, as far as is promised to be borne.
+      isAtLimit ? MOST_PPM : ppm,
+    ),
+    ...drawOperators(prng.child("operators"), prng.below(3), scene),
     readers: prng.below(3),
     watchers: 1 + prng.below(2),
+    ...(watching === undefined ? {} : { watching }),
     paceMs: pick(prng, [30, 100, 300]),
     isEncoded: prng.chance(1, 3),
     snapshotEveryEntries: pick(prng, [8, 40, 400]),
@@ -57,18 +73,40 @@ export function drawPlan(seed: bigint): Plan {
       { min: 1, max: 3 },
       { min: 5, max: 40 },
     ]),
-    limits: drawLimits(prng.child("limits")),
-    faults: drawFaults(prng.child("faults"), hosts),
+    limits: drawLimits(prng.child("limits"), watching),
+    faults: [...drawFaults(prng.child("faults"), hosts), ...(scene?.faults ?? [])].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
   };
 }
 
+function drawWatching(prng: Prng): WatchHabits | undefined {
+  if (!prng.chance(1, 3)) return undefined;
+  return { awayMs: pick(prng, [500, 2_000, 5_000]), backMax: pick(prng, [3, 12]) };
+}
+
+function drawOperators(
+  prng: Prng,
+  drawn: number,
+  scene: Scene | undefined,
+): Pick<Plan, "operators"> & { readonly sharesDesk?: boolean } {
+  if (prng.chance(1, 4)) return { operators: 2, sharesDesk: true };
+  return { operators: scene?.isSteered === true ? 2 : drawn };
+}
+
+function drawSceneOfSome(prng: Prng, hands: Stagehands): Scene | undefined {
+  return hands.nodes >= 3 && prng.chance(1, 3) ? drawScene(prng, hands) : undefined;
+}
+
 /** Most servers live by the product's own, which short runs never reach. */
-function drawLimits(prng: Prng): Partial<MemberLimits> {
+function drawLimits(prng: Prng, watching: WatchHabits | undefined): Partial<MemberLimits> {
   const [hasShortHistory, hasSmallLog, isHeldBack, isSlowToSend] = [3, 4, 8, 4].map((in_) =>
     prng.chance(1, in_),
   );
   return {
-    ...(hasShortHistory ? { historyChangesMax: pick(prng, [1, 2, 4, 10]) } : {}),
+    ...(hasShortHistory || watching !== undefined
+      ? { historyChangesMax: pick(prng, [1, 2, 4, 10]) }
+      : {}),
     ...(hasSmallLog ? SMALL_LOG : {}),
     ...(isHeldBack
       ? { uncommittedEntriesMax: pick(prng, [2, 8]), uncommittedBytesMax: 8_192 }
@@ -102,8 +140,25 @@ function drawNames(prng: Prng, clients: readonly ClientPlan[]): readonly ClientP
   }));
 }
 
+/** In some runs candidates are services, and in some they show what they do. */
+function drawManners(prng: Prng, clients: readonly ClientPlan[]): readonly ClientPlan[] {
+  const [isServed, isShown] = [prng.chance(1, 4), prng.chance(1, 4)];
+  return clients.map((client) => ({
+    ...client,
+    ...(isShown && prng.chance(2, 3) ? { updates: true } : {}),
+    ...(isServed && prng.chance(2, 3)
+      ? {
+          serving: {
+            drainMs: pick(prng, [0, 100, 1_000]),
+            lingersMs: pick(prng, [50, 500, 3_000]),
+          },
+        }
+      : {}),
+  }));
+}
+
 /** Within half a percent of the truth, so that no two are more than one apart; or anywhere near it. */
 function driftPpm(prng: Prng, isBeyond: boolean): number {
-  const mostPpm = isBeyond ? 200_000 : 5_000;
+  const mostPpm = isBeyond ? 200_000 : MOST_PPM;
   return prng.chance(1, 2) ? 0 : prng.below(2 * mostPpm + 1) - mostPpm;
 }

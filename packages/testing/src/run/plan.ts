@@ -6,6 +6,8 @@
 
 import type { MemberLimits } from "@conclave/server/member";
 import type { Fault } from "../fault/fault.ts";
+import type { Serving } from "../workload/serving.ts";
+import type { WatchHabits } from "../workload/watcher.ts";
 
 export interface ClientPlan {
   readonly name: string;
@@ -20,6 +22,10 @@ export interface ClientPlan {
   readonly candidate?: string;
   /** Takes its name over when it comes up, and now and then later. Default: it waits for it. */
   readonly takesOver?: boolean;
+  /** Changes its metadata while it leads. Default: never. */
+  readonly updates?: boolean;
+  /** Stands by `serve`. Default: by one `campaign` after the other. */
+  readonly serving?: Serving;
 }
 
 export interface Plan {
@@ -36,8 +42,12 @@ export interface Plan {
   readonly driftPpm: readonly number[];
   readonly clients: readonly ClientPlan[];
   readonly operators: number;
+  /** They ask for each other's verbs again, under the same request id. Default: each works alone. */
+  readonly sharesDesk?: boolean;
   readonly readers: number;
   readonly watchers: number;
+  /** Users who watch now this and now that, and go on from old notes. Default: each watches one thing. */
+  readonly watching?: WatchHabits;
   /** Between two things that an actor does, on the average. */
   readonly paceMs: number;
   /** Frames pass as bytes, or as the objects that they were. */

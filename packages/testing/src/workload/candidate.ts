@@ -16,12 +16,16 @@ export interface Standing {
   readonly graceMs: number;
   /** Takes the name from whoever holds it: at first, and now and then later. */
   readonly takesOver?: boolean;
+  /** Now and then tells what it is doing, in its metadata. */
+  readonly updates?: boolean;
 }
 
 /** Of the writes in office, one in so many is the last. */
 const RESIGNS_ONE_IN = 30;
 /** Of the campaigns of one that takes its name over, one in so many does so again. */
 const TAKES_OVER_ONE_IN = 6;
+/** Of the turns of work in office, one in so many is shown. */
+const UPDATES_ONE_IN = 5;
 /** For how long the SDK waits for a resignation's answer, at most. */
 const RESIGN_WAITS_MS = 10_000;
 /** A write is on its way for up to so long after the fence was asked for. */
@@ -45,7 +49,17 @@ export async function stand(stage: Stage, standing: Standing): Promise<never> {
   }
 }
 
-async function lead(stage: Stage, standing: Standing, leadership: Leadership): Promise<void> {
+/**
+ * Works in an office until it is over.
+ *
+ * @param linger what is still to be done then, before it has let go of the office.
+ */
+export async function lead(
+  stage: Stage,
+  standing: Standing,
+  leadership: Leadership,
+  linger: () => Promise<void> = async () => {},
+): Promise<void> {
   const { name: client, observe, prng, recorder, believe } = stage;
   const { election, candidate } = standing;
   const { term } = leadership.fence;
@@ -54,6 +68,8 @@ async function lead(stage: Stage, standing: Standing, leadership: Leadership): P
   tell("taken");
   believe(candidate, leadership);
   const work = new Work(stage, leadership);
+  const metadata =
+    standing.updates === true ? new Metadata(stage, standing, leadership) : undefined;
   let isSuspended = false;
   while (!leadership.signal.aborted) {
     const standingNow = standingOf(leadership);
@@ -63,6 +79,7 @@ async function lead(stage: Stage, standing: Standing, leadership: Leadership): P
       tell(isSuspended ? "suspended" : "resumed");
     }
     if (!isSuspended) await work.write();
+    metadata?.update();
     if (prng.chance(1, RESIGNS_ONE_IN) && !leadership.signal.aborted) {
       const wasAnswered = answeredResignation(stage, leadership);
       await recorder.record(
@@ -70,11 +87,13 @@ async function lead(stage: Stage, standing: Standing, leadership: Leadership): P
         () => leadership.resign(),
         () => (wasAnswered() ? { kind: "done" } : { kind: "unknown", code: "TIMEOUT" }),
       );
+      await linger();
       tell("resigned");
       return;
     }
     await rest(stage);
   }
+  await linger();
   tell("lost");
 }
 
@@ -123,5 +142,38 @@ class Work {
     const { isTaken, value } = register.write(election, term, expected);
     observe({ kind: "fenced-write", client, election, term, isTaken, expected, value });
     if (isTaken) this.#known = value;
+  }
+}
+
+/** Shows in its metadata what it is doing, never twice the same; one change after the other. */
+class Metadata {
+  readonly #stage: Stage;
+  readonly #standing: Standing;
+  readonly #leadership: Leadership;
+  #count = 0;
+  #isUpdating = false;
+
+  constructor(stage: Stage, standing: Standing, leadership: Leadership) {
+    this.#stage = stage;
+    this.#standing = standing;
+    this.#leadership = leadership;
+  }
+
+  /** Without waiting for the answer: work goes on. */
+  update(): void {
+    if (this.#isUpdating || !this.#stage.prng.chance(1, UPDATES_ONE_IN)) return;
+    this.#isUpdating = true;
+    this.#count += 1;
+    const { name: client, recorder } = this.#stage;
+    const { election, candidate } = this.#standing;
+    const doing = `${this.#leadership.fence}.${this.#count}`;
+    const ended = recorder.record(
+      { client, election, call: { kind: "update", candidate } },
+      () => this.#leadership.update({ doing }),
+      () => ({ kind: "done" }),
+    );
+    void ended.then(() => {
+      this.#isUpdating = false;
+    });
   }
 }

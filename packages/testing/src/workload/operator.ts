@@ -7,10 +7,18 @@ import { pick } from "../pick.ts";
 import { seenIn } from "./recorder.ts";
 import { pause, rest, type Stage } from "./stage.ts";
 
+/** A verb that anybody may ask for again under its request id, whoever asked first. */
+export interface Order {
+  readonly election: string;
+  readonly verb: Steering;
+}
+
 type Steering = Extract<Call, { readonly requestId: string | undefined }>;
 type Verb = Steering["kind"];
 
 const VERBS: readonly Verb[] = ["anoint", "anoint", "promote", "demote", "evict"];
+/** On a desk that several operators share; the oldest goes first. */
+const ORDERS_MAX = 8;
 /** An operator does not wait for ever. */
 const PATIENCE_MS = 2_000;
 
@@ -21,6 +29,11 @@ export async function operate(stage: Stage): Promise<never> {
     await rest(stage);
     await rest(stage);
     if (stage.isCalm()) continue;
+    if (stage.desk !== undefined && stage.desk.length > 0 && prng.chance(1, 2)) {
+      const { election, verb } = pick(prng, stage.desk);
+      await perform(stage, election, verb);
+      continue;
+    }
     const election = pick(prng, stage.elections);
     if (prng.chance(1, 40)) await remove(stage, election);
     else await steer(stage, election, number);
@@ -36,11 +49,21 @@ async function steer(stage: Stage, election: string, number: number): Promise<vo
     prng.chance(1, 20) || candidates.length === 0 ? "nobody" : pick(prng, candidates);
   const kind = pick(prng, VERBS);
   const ifRevision = prng.chance(1, 2) ? revision : undefined;
-  const requestId = prng.chance(1, 3) ? `${stage.name}-${number}` : undefined;
+  const requestId = prng.chance(stage.desk === undefined ? 1 : 2, 3)
+    ? `${stage.name}-${number}`
+    : undefined;
   const verb = { kind, candidate, ifRevision, requestId } as const;
   await perform(stage, election, verb);
+  if (requestId !== undefined) handOver(stage, { election, verb });
   // Whoever had no answer may ask again; under one request id it is carried out once.
   if (requestId !== undefined && prng.chance(1, 2)) await perform(stage, election, verb);
+}
+
+/** It stays there, answered or not, so that it is asked for again late and more than once. */
+function handOver({ desk, prng }: Stage, order: Order): void {
+  if (desk === undefined || !prng.chance(2, 3)) return;
+  desk.push(order);
+  if (desk.length > ORDERS_MAX) desk.shift();
 }
 
 async function perform(stage: Stage, election: string, call: Steering): Promise<void> {

@@ -5,6 +5,7 @@ import type { Clock, Prng } from "@conclave/base";
 import type { Client, Leadership } from "@conclave/client";
 import type { Observation } from "../world/observation.ts";
 import type { FencedRegister } from "./fenced-register.ts";
+import type { Order } from "./operator.ts";
 import type { Recorder } from "./recorder.ts";
 
 export interface Stage {
@@ -22,6 +23,8 @@ export interface Stage {
   readonly believe: (candidate: string, leadership: Leadership) => void;
   /** What the user has written down, by election: revisions to watch on from. Outlives the process. */
   readonly notebook: Map<string, bigint>;
+  /** What operators leave to each other; undefined: each works alone. */
+  readonly desk: Order[] | undefined;
   /** Operators rest while a cluster has to show that it recovers. */
   readonly isCalm: () => boolean;
 }

@@ -82,6 +82,20 @@ export type Observation =
     }
   /** A process of a client will go by this session, which no other has. */
   | { readonly kind: "session-drawn"; readonly client: string; readonly sessionId: bigint }
+  | {
+      readonly kind: "renewal-sent";
+      readonly client: string;
+      readonly sessionId: bigint;
+      readonly number: bigint;
+    }
+  /** The acknowledgement of a renewal has reached its client. */
+  | {
+      readonly kind: "renewal-confirmed";
+      readonly client: string;
+      readonly sessionId: bigint;
+      readonly partition: number;
+      readonly number: bigint;
+    }
   /** What a client believes: told at each change, from its own side. */
   | {
       readonly kind: "office";

@@ -7,6 +7,7 @@ import { createSimLink } from "./client-link.ts";
 import type { ClientProcess, ClientStart } from "./client-process.ts";
 import type { Host } from "./connection.ts";
 import type { SimNetwork } from "./network.ts";
+import type { Observation } from "./observation.ts";
 import { type ResumeOrder, SimProcess } from "./sim-process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -18,7 +19,7 @@ export interface SimClientOptions {
   readonly prng: Prng;
   readonly isEncoded: boolean;
   readonly hostAt: (url: string) => string;
-  readonly drawn: (sessionId: bigint) => void;
+  readonly observe: (observation: Observation) => void;
   readonly thrown: (where: string, error: unknown) => void;
   readonly ended: () => void;
 }
@@ -84,22 +85,25 @@ export class SimClient implements ClientProcess {
 }
 
 function runtimeOf(
-  { name, host, network, prng, isEncoded, hostAt, drawn }: SimClientOptions,
+  { name: client, host, network, prng, isEncoded, hostAt, observe }: SimClientOptions,
   process: SimProcess,
 ): Runtime {
   const { clock } = process;
   const sessions = prng.child("sessions");
   return {
-    link: createSimLink({ network, host, clock, hostAt, isEncoded }),
+    link: createSimLink({
+      ...{ network, host, clock, hostAt, isEncoded },
+      observe: (seen) => observe({ client, ...seen }),
+    }),
     clock,
     suspendClock: clock,
     prng: prng.child("client"),
     defer: (run) => process.defer(run),
     drawSessionId: () => {
-      const id = (BigInt(sessions.nextUint32()) << 32n) | BigInt(sessions.nextUint32()) | 1n;
-      drawn(id);
-      return id;
+      const sessionId = (BigInt(sessions.nextUint32()) << 32n) | BigInt(sessions.nextUint32()) | 1n;
+      observe({ kind: "session-drawn", client, sessionId });
+      return sessionId;
     },
-    processName: name,
+    processName: client,
   };
 }

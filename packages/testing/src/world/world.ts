@@ -171,7 +171,7 @@ class SimWorld implements World {
         ...{ name, host, time: this.#time, network: this.network, isEncoded: this.#isEncoded },
         prng: this.#chance.child(`client ${++this.#startedClients}`),
         hostAt: (url) => this.#hostAt(new URL(url).host),
-        drawn: (sessionId) => this.observe({ kind: "session-drawn", client: name, sessionId }),
+        observe: (observation) => this.observe(observation),
         thrown: (where, error) => this.broken(where, error),
         ended: () => {
           this.#note(`${name} ends`);

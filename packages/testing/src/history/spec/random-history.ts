@@ -174,7 +174,9 @@ class Run {
               : "vacant";
       return { kind: "fence", status, term: live.term, revision: live.counter };
     }
-    if (call.kind === "campaign" || call.kind === "resign") throw new Error("not an operator's");
+    if (call.kind === "campaign" || call.kind === "resign" || call.kind === "update") {
+      throw new Error("not an operator's");
+    }
     if (live.revision === 0n) return { kind: "refused", code: "NOT_FOUND" };
     const { ifRevision } = call;
     if (ifRevision !== undefined && ifRevision !== 0n && ifRevision !== live.revision) {
