@@ -1,48 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The watches of S1 that this node serves, by the primitive that each was opened on: when its session
- * ends, or closes the primitive, they end (bugs 16, 45). Without them it costs a partition nothing.
+ * What the watches of S1 that this node serves hang on: the caller, its session, and the primitive as
+ * the session has created it. When one of them goes the watch ends (bugs 16, 45); where nobody
+ * watches, a partition is not listened to.
  */
 
 import { type Applied, createdPrimitive } from "@conclave/fsm";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
+import type { Place } from "./s1-headers.ts";
+
+export interface WatchHold {
+  /** Aborted once there is nothing left to watch, or nobody. */
+  readonly signal: AbortSignal;
+  /** Lets go of it; aborting does so too, since nobody may be left to call this. */
+  leave(): void;
+}
 
 export class S1Watches {
   readonly #partitions = new Map<number, PartitionWatches>();
 
-  /** Calls `ended` once if the primitive is closed before `leave`, which it answers, is called. */
-  join(
-    partition: PartitionReplica,
-    sessionId: bigint,
-    primitiveId: bigint,
-    ended: () => void,
-  ): () => void {
-    const { number } = partition;
-    let watches = this.#partitions.get(number);
-    if (watches === undefined) {
-      watches = new PartitionWatches(partition, () => this.#partitions.delete(number));
-      this.#partitions.set(number, watches);
-    }
-    return watches.join({ sessionId, primitiveId, ended });
+  /** @param place of a primitive that the session has created, as the partition's replica knows. */
+  hold({ partition, sessionId, primitiveId }: Place, caller: AbortSignal): WatchHold {
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
+    const forget = this.#on(partition).join({ sessionId, primitiveId, end });
+    const leave = (): void => {
+      caller.removeEventListener("abort", end);
+      forget();
+    };
+    ending.signal.addEventListener("abort", leave);
+    caller.addEventListener("abort", end);
+    if (caller.aborted) end();
+    return { signal: ending.signal, leave };
   }
 
-  /** How many are open. */
+  /** How many are held. */
   get size(): number {
     let size = 0;
     for (const { size: here } of this.#partitions.values()) size += here;
     return size;
   }
+
+  #on(partition: PartitionReplica): PartitionWatches {
+    const { number } = partition;
+    const known = this.#partitions.get(number);
+    if (known !== undefined) return known;
+    const fresh = new PartitionWatches(partition, () => this.#partitions.delete(number));
+    this.#partitions.set(number, fresh);
+    return fresh;
+  }
 }
 
-interface OpenWatch {
+interface HeldWatch {
   readonly sessionId: bigint;
   readonly primitiveId: bigint;
-  readonly ended: () => void;
+  readonly end: () => void;
 }
 
 class PartitionWatches {
   readonly #partition: PartitionReplica;
-  readonly #bySession = new Map<bigint, Set<OpenWatch>>();
+  readonly #bySession = new Map<bigint, Set<HeldWatch>>();
   readonly #forget: () => void;
   readonly #stopListening: () => void;
 
@@ -58,7 +75,7 @@ class PartitionWatches {
     return size;
   }
 
-  join(watch: OpenWatch): () => void {
+  join(watch: HeldWatch): () => void {
     const { sessionId } = watch;
     const watches = this.#bySession.get(sessionId) ?? new Set();
     this.#bySession.set(sessionId, watches);
@@ -84,8 +101,8 @@ class PartitionWatches {
 
   #endGone(sessionId: bigint): void {
     const { state } = this.#partition;
-    for (const { primitiveId, ended } of [...(this.#bySession.get(sessionId) ?? [])]) {
-      if (createdPrimitive(state, sessionId, primitiveId) === undefined) ended();
+    for (const { primitiveId, end } of [...(this.#bySession.get(sessionId) ?? [])]) {
+      if (createdPrimitive(state, sessionId, primitiveId) === undefined) end();
     }
   }
 }

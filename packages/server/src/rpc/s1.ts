@@ -158,7 +158,7 @@ async function* watch(
 ): AsyncGenerator<MessageInitShape<typeof WatchResponseSchema>> {
   const { node } = services;
   const place = queryPlaceOf(node, headers);
-  const { partition, sessionId, primitiveId } = place;
+  const { partition } = place;
   const { giveUpAtMs } = patienceOf(node, context);
   const key = (await hindranceOf(place, giveUpAtMs)) ?? knownPrimitive(place);
   if (isDialectFailure(key)) {
@@ -167,22 +167,15 @@ async function* watch(
   }
   // What changes while the watch begins is news as well.
   let last = termViewOf(partition.view(key));
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  const leave = watches.join(partition, sessionId, primitiveId, end);
-  // Not left to `finally`: nobody returns to a `yield` whose caller has gone.
-  ending.signal.addEventListener("abort", leave);
-  context.signal.addEventListener("abort", end);
-  if (context.signal.aborted) end();
+  const { signal, leave } = watches.hold(place, context.signal);
   try {
-    for await (const term of watchTerms(services, key, "s1", ending.signal)) {
+    for await (const term of watchTerms(services, key, "s1", signal)) {
       if (isSame(term, last)) continue;
       last = term;
       const operation = operationHeaders(partition.state.index);
       yield { headers: { operation }, output: { term: termOf(term) } };
     }
   } finally {
-    context.signal.removeEventListener("abort", end);
     leave();
   }
 }
