@@ -46,18 +46,19 @@ test("schedule H: a watch goes on at another node without a gap when the one tha
 
 test("schedule H: what a KeepAlive acknowledges at one node is forgotten by all of them", async () => {
   const cluster = await createMemoryCluster();
-  const client = await S0Client.open(doorAt(cluster, 2), 1);
+  const doors = [1, 2, 3].map((node) => doorAt(cluster, node)) as [S0Door, S0Door, S0Door];
+  const client = await S0Client.open(doors[1], 1);
   await client.create();
   await client.watch();
   await client.ask("enter", "a");
-  client.door = doorAt(cluster, 3);
+  client.door = doors[2];
 
   await client.keepAlive({ requestId: 3n, streams: [{ streamId: 2n, responseId: 2n }] });
   await cluster.advance(100);
 
   expect(new Set(hashes(cluster)).size).toBe(1);
   cluster.group(1).lead(2);
-  client.door = doorAt(cluster, 1);
+  client.door = doors[0];
   expect((await client.watch({ requestId: 2n })).responseIds).toEqual([]);
   expect((await client.ask("enter", "a", { requestId: 3n })).shown).toBe("session 1 ERROR");
 });
