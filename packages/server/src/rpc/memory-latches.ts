@@ -173,7 +173,7 @@ export class LatchWatch {
 }
 
 /** `"1 a [a b]"`: revision, leader, participants. */
-export function show(latch: Latch | undefined): string {
+function show(latch: Latch | undefined): string {
   if (latch?.meta?.revision === undefined) return "without a latch";
   const { leader, participants, meta } = latch;
   return `${meta.revision?.num} ${leader === "" ? "-" : leader} [${participants.join(" ")}]`;
