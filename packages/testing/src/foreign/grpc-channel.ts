@@ -95,6 +95,18 @@ export class GrpcChannel {
     });
   }
 
+  /** Sends these very bytes, whatever they are. */
+  raw(method: string, bytes: Buffer): Promise<unknown> {
+    const { path } = this.#method(method);
+    const same = (value: Buffer): Buffer => value;
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        ...([path, same, same, bytes, new Metadata(), this.#options()] as const),
+        (error, answer) => (error === null ? resolve(answer) : reject(error)),
+      );
+    });
+  }
+
   stream<T>(method: string, request: object, headers: Headers = {}): MessageStream<T> {
     const { path, requestSerialize, responseDeserialize } = this.#method(method);
     const stream = this.#client.makeServerStreamRequest(
