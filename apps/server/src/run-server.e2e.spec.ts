@@ -103,6 +103,31 @@ async function leaderOf(url: string): Promise<string | undefined> {
 }
 
 describe("a server", () => {
+  test("serves those of the older protocols that it is told to, as it is told", async () => {
+    const told = ["--dialects", "s2", "--dialects.s2.namespace", "shop"];
+    const server = run([...anyPort, ...told, "--partitions", "1"]);
+    const url = await ready(server);
+    const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1" });
+    const post = (method: string, body: object, headers: Record<string, string>) =>
+      fetch(`${url}/${method}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...headers },
+        body: JSON.stringify(body),
+      });
+    await createClient(SessionService, transport).openSession({ sessionId: 5n });
+
+    const s2 = { "primitive-id": "orders", "session-id": "5" };
+    const entered = await post("atomix.election.v1.LeaderElection/Enter", { candidateId: "a" }, s2);
+    expect(entered.headers.get("conclave-term")).toBe("1");
+    expect(await entered.json()).toMatchObject({ term: { leaderId: "a", candidates: ["a"] } });
+    const shop = { namespace: "shop", name: "orders" };
+    const { view } = await createClient(ElectionService, transport).get({ election: shop });
+    expect(view?.leader?.name).toBe("a");
+    const s3 = "atomix.runtime.election.v1.LeaderElection/GetTerm";
+    expect((await post(s3, { id: { name: "orders" } }, {})).status).toBe(404);
+    expect(await stop(server)).toBe(0);
+  });
+
   test("says one line on standard output, with the real port, and stops with 0", async () => {
     const server = run([...anyPort, "--node", "3"]);
     const url = await ready(server);

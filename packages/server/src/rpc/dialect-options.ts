@@ -27,7 +27,7 @@ export interface DialectOptions extends Readonly<Record<DialectName, DialectPlac
 }
 
 /** Where the primitives of a dialect live. */
-export interface DialectPlace {
+interface DialectPlace {
   /** Of a caller that names none; always, where a dialect has no word for it (S3, S4). */
   readonly namespace: string;
   /** S4's latches share elections with the other dialects where this is `election`. */

@@ -2,11 +2,12 @@
 /** S3: whose candidates they are, over connections and what is opened on them (semantics 4.4, A2). */
 
 import { describe, expect, test } from "vitest";
+import { createMemoryCluster } from "../replica/memory-cluster.ts";
 import { createMemoryNode } from "../replica/memory-node.ts";
 import { createMemoryClient } from "./memory-client.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { DialectServer, errorOf } from "./memory-dialects.ts";
-import { S3Application } from "./memory-s3.ts";
+import { S3Application, shown } from "./memory-s3.ts";
 
 const one = (): DialectServer => new DialectServer(createMemoryNode(3));
 
@@ -115,6 +116,60 @@ describe("a connection is a session", () => {
     const application = new S3Application(one(), new MemoryConnection(), { metadata });
 
     expect(await errorOf(application.ask("enter", "a"))).toContain(expected);
+  });
+});
+
+describe("a stream", () => {
+  test("ends with UNAVAILABLE at a node that cannot renew its connection's session", async () => {
+    const cluster = await createMemoryCluster(1);
+    const server = new DialectServer({ ...cluster.at(2), clock: cluster.clock });
+    const application = new S3Application(server);
+    const watch = await application.watch();
+    await application.ask("enter", "a");
+    const other = await new S3Application(server).watch();
+
+    cluster.peers.fault(2, 1, "hold");
+    await cluster.advance(7_000);
+    expect(watch.end).toBeUndefined();
+    await cluster.advance(2_980);
+
+    expect(watch.end).toContain("Unavailable: ");
+    // Nothing of this caller's hangs on a session.
+    expect(other.end).toBeUndefined();
+  });
+
+  test("ends with UNAVAILABLE at a node that shuts down, and goes on at another", async () => {
+    const cluster = await createMemoryCluster(1);
+    const [first, second] = [2, 3].map(
+      (node) => new DialectServer({ ...cluster.at(node), clock: cluster.clock }),
+    );
+    const application = new S3Application(first!);
+    await application.ask("enter", "a");
+    const watch = await application.watch();
+
+    cluster.at(2).node.beginShutdown();
+    await cluster.advance(100);
+    expect(watch.end).toContain("Unavailable: ");
+    application.connection.close();
+    const again = new S3Application(second!);
+
+    expect(await shown(await again.watch())).toEqual(["1 a []"]);
+    // Another fencing number: two processes of one name may be on their way.
+    expect(await again.ask("enter", "a")).toBe("2 a []");
+    await cluster.advance(30_000);
+    expect(await again.term()).toBe("2 a []");
+  });
+
+  test("bug 45: is not ended by a Close of its own connection, and tells what that changed", async () => {
+    const application = new S3Application(one());
+    await application.create();
+    await application.ask("enter", "a");
+    const watch = await application.watch();
+
+    await application.close();
+
+    expect(await shown(watch)).toEqual(["1 a []", "1 - []"]);
+    expect(watch.end).toBeUndefined();
   });
 });
 
