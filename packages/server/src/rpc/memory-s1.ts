@@ -48,7 +48,7 @@ export function openS1(place: { readonly node: ElectionNode; readonly clock: Clo
   };
 }
 
-export const SERVICE = "atomix.runtime.election.v1.LeaderElection";
+const SERVICE = "atomix.runtime.election.v1.LeaderElection";
 
 export type S1Verb = "enter" | "withdraw" | "anoint" | "promote" | "demote" | "evict";
 

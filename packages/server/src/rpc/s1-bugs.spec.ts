@@ -173,9 +173,24 @@ test("bug 44: commands run as they arrive, and one that was overtaken still runs
   expect(await a!.ask("enter", "b", { number: 3 })).toBe("1 a [c b]");
 });
 
+/** Enters as many candidates as an election holds. */
+async function fill(memory: MemoryNode, sessionId: bigint): Promise<void> {
+  const key = { kind: "election", namespace: "default", name: "e" } as const;
+  const commands = Array.from({ length: 1_024 }, (_, i) => {
+    const operation = { kind: "enter", key, candidate: `c${i}` } as const;
+    return { kind: "dialect-call", sessionId, order: { kind: "free" }, operation } as const;
+  });
+  const giveUpAtMs = memory.node.giveUpAtMs();
+  const settle = (): void => {};
+  memory.node.partition(1).submit({ commands, giveUpAtMs, mayUseReserve: false, settle });
+  await settled();
+}
+
 test("bug 46: no answer has the status for which the driver ends its process", async () => {
   const [memory, a] = await queued("a");
+  await fill(memory, a!.sessionId);
   const answers = [
+    await a!.ask("enter", "one too many"),
     await a!.ask("enter", ""),
     await a!.ask("enter", "b", { primitiveId: 9n }),
     await a!.create("", {}),
@@ -187,6 +202,7 @@ test("bug 46: no answer has the status for which the driver ends its process", a
   await memory.advance(5_100);
   answers.push(await waiting);
   for (const answer of answers) expect(answer).not.toMatch(/FAULT|DataLoss/);
+  expect(answers[0]).toBe("in band UNAVAILABLE: too many candidates");
   expect(answers.at(-1)).toContain("Unavailable");
 });
 

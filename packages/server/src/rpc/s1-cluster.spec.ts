@@ -95,6 +95,19 @@ test("a primitive that was created through another node is known to one that is 
   expect(await entering).toBe("1 a []");
 });
 
+test("a session that was opened through another node is closed through one that is behind", async () => {
+  const { cluster, at } = await world();
+  cluster.group(1).lag(3);
+  const one = await S1Client.open(at(1));
+  one.door = at(3);
+  const closing = one.closeSession();
+  await settled();
+  cluster.group(1).catchUp(3);
+  expect(await closing).toBe("closed");
+  one.door = at(1);
+  expect(await one.create()).toBe("PermissionDenied: session not found");
+});
+
 test("without a leader every call is UNAVAILABLE once its patience ends, and nothing has happened", async () => {
   const { cluster, at } = await world();
   const one = await S1Client.open(at(2));

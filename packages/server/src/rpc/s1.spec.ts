@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { createMemoryNode, type MemoryNode, settled } from "../replica/memory-node.ts";
-import { openS1, S1Client, type S1Verb } from "./memory-s1.ts";
+import { openS1, S1Client, type S1Verb, writeFilter } from "./memory-s1.ts";
 
 /** Of `e` among three partitions. */
 const HOME = 3;
@@ -64,6 +64,32 @@ test("the steps of the original's election test, the leader apart, in answers, e
   await e1.close();
   await e1.create();
   expect(await e1.getTerm()).toBe("7 - []");
+});
+
+test("scenario E: what the original driver's test sends while a stream is open, and after", async () => {
+  const one = await client();
+  const { partitionId, sessionId } = one;
+  const keepAlive = async (lastInput: number, open: number[], outputs: Record<string, bigint>) => {
+    const inputFilter = new TextEncoder().encode(writeFilter(open));
+    const lastInputSequenceNum = BigInt(lastInput);
+    const input = { sessionId, lastInputSequenceNum, inputFilter, lastOutputSequenceNums: outputs };
+    return await one.door.sessions.keepAlive({ headers: { partitionId }, input });
+  };
+  const watch = await one.watch();
+  expect(one.number).toBe(2);
+  expect(await one.ask("enter", "a")).toBe("1 a []");
+  await keepAlive(3, [2], { "2": 2n });
+  expect(await one.ask("enter", "b")).toBe("1 a [b]");
+  await keepAlive(4, [2], { "2": 3n });
+  await settled();
+  expect(watch.seen).toEqual(["1 a []", "1 a [b]"]);
+  expect(watch.end).toBeUndefined();
+
+  await watch.cancel();
+  await keepAlive(4, [], {});
+  await settled();
+  expect(await one.ask("enter", "c", { number: 2 })).toContain("in band CONFLICT");
+  expect(await one.ask("enter", "c")).toBe("1 a [b c]");
 });
 
 describe("numbers", () => {
