@@ -338,6 +338,21 @@ describe("bad input", () => {
   });
 });
 
+test("where the disk is full nobody latches and nothing is created, but who is in the way can be taken out", async () => {
+  const memory = createMemoryNode();
+  const server = new LatchServer(memory);
+  const [a, b] = [server.connect("a"), server.connect("b")];
+  await a.latch();
+  memory.log(1).refuse("no-space");
+
+  const refused = [b.latch(), b.create()].map(codeOf);
+  await memory.advance(6_000);
+  expect(await Promise.all(refused)).toEqual(["Unavailable", "Unavailable"]);
+  await b.delete();
+
+  expect(await b.get()).toBe("0 - []");
+});
+
 test("where it is configured, latches are elections and are shared with the other protocols", async () => {
   const memory = createMemoryNode();
   const s4 = { kind: "election", namespace: "apps" } as const;
