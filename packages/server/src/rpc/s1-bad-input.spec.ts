@@ -87,6 +87,7 @@ test("a partition that there is not is INVALID_ARGUMENT, and says which there ar
 
 test("a session that there is not is PERMISSION_DENIED in every call", async () => {
   const { memory, one } = await world();
+  const entries = memory.log(HOME).entries.length;
   for (const sessionId of [0n, 999n, (1n << 64n) - 1n]) {
     const stranger = new S1Client(one.door, HOME, sessionId, 0n);
     stranger.primitiveId = one.primitiveId;
@@ -101,6 +102,7 @@ test("a session that there is not is PERMISSION_DENIED in every call", async () 
     expect(watch.end).toBe(refused);
   }
   expect(memory.node.partition(HOME).view(KEY).leader?.name).toBe("a");
+  expect(memory.log(HOME).entries).toHaveLength(entries);
 });
 
 test("a session of another partition is unknown on this one", async () => {

@@ -95,6 +95,22 @@ test("a primitive that was created through another node is known to one that is 
   expect(await entering).toBe("1 a []");
 });
 
+test("a session and a primitive of elsewhere are known to a node that is behind, once it asks", async () => {
+  const cluster = await createMemoryCluster(3);
+  const at = (node: number): S1Door => openS1({ ...cluster.at(node), clock: cluster.clock });
+  const one = await S1Client.open(at(1), 1);
+  cluster.group(1).lag(3);
+  const another = await S1Client.open(at(1), 1);
+  await another.create("e");
+  another.door = at(3);
+  const [closing, creating] = [another.close(), another.create("e")];
+  await settled();
+  cluster.group(1).catchUp(3);
+  expect(await closing).toBe("OK");
+  expect(await creating).toBe("OK");
+  expect(another.sessionId).toBeGreaterThan(one.sessionId);
+});
+
 test("a session that was opened through another node is closed through one that is behind", async () => {
   const { cluster, at } = await world();
   cluster.group(1).lag(3);

@@ -26,6 +26,22 @@ export const UNKNOWN_SESSION: DialectFailure = failureOfDialectRefusal({
 });
 
 /**
+ * Why a session cannot be served: there is none of that id, or it is another protocol's.
+ *
+ * @param giveUpAtMs until when to ask the leader, where this replica may be behind.
+ */
+export async function strangerOf(
+  { partition, sessionId }: Place,
+  giveUpAtMs: number,
+): Promise<DialectFailure | undefined> {
+  if (numberingOf(partition.state, sessionId) === undefined) {
+    const unread = await barrier(partition, giveUpAtMs);
+    if (unread !== undefined) return unread;
+  }
+  return numberingOf(partition.state, sessionId) === "s1" ? undefined : UNKNOWN_SESSION;
+}
+
+/**
  * As this replica knows it, and if that does not, as the partition's leader does.
  *
  * @param giveUpAtMs until when to ask the leader.
@@ -34,6 +50,8 @@ export async function primitiveOf(
   place: Place,
   giveUpAtMs: number,
 ): Promise<PrimitiveKey | DialectFailure> {
+  const stranger = await strangerOf(place, giveUpAtMs);
+  if (stranger !== undefined) return stranger;
   const known = knownPrimitive(place);
   if (!isDialectFailure(known) || isElsewhere(place.primitiveId)) return known;
   return (await barrier(place.partition, giveUpAtMs)) ?? knownPrimitive(place);

@@ -55,7 +55,7 @@ import {
   isElsewhere,
   knownPrimitive,
   primitiveOf,
-  UNKNOWN_SESSION,
+  strangerOf,
 } from "./s1-primitive.ts";
 import { registerS1Sessions } from "./s1-sessions.ts";
 import { S1Watches } from "./s1-watches.ts";
@@ -248,15 +248,21 @@ async function callOnPrimitive(
   return before?.kind === "dialect-done" ? before : key;
 }
 
-function callIn(
-  { partition, sessionId, number }: NumberedPlace,
+async function callIn(
+  place: NumberedPlace,
   operation: DialectOperation,
   patience: Patience,
 ): Promise<CallOutcome> {
-  // No session has it, and no entry can hold it.
-  if (sessionId === 0n) return Promise.resolve(UNKNOWN_SESSION);
+  // Or whoever makes ids up would fill the log.
+  const stranger = await strangerOf(place, patience.giveUpAtMs);
+  if (stranger !== undefined) return stranger;
+  const { partition, sessionId, number } = place;
   const order = { kind: "set", number } as const;
-  return callDialect(partition, { kind: "dialect-call", sessionId, order, operation }, patience);
+  return await callDialect(
+    partition,
+    { kind: "dialect-call", sessionId, order, operation },
+    patience,
+  );
 }
 
 /** What is said within the answer; throws what concerns the session, or may be tried again. */
