@@ -41,6 +41,8 @@ export interface CarrierSession {
   readonly sessionId: SessionId;
   /** Aborted when this node gave it up: what hangs on it ends with UNAVAILABLE. */
   readonly lost: AbortSignal;
+  /** Aborted when the session has closed the primitive, as far as this node knows. */
+  closing(key: PrimitiveKey): AbortSignal;
   call(operation: DialectOperation, patience: Patience, order?: CallOrder): Promise<CallOutcome>;
 }
 
@@ -141,7 +143,9 @@ export class CarrierSessions {
     const { node } = this.#options;
     return {
       sessionId,
+      // It may be closed, and ends, at any node: streams are its owner's to end.
       lost: new AbortController().signal,
+      closing: () => new AbortController().signal,
       call: (operation, patience, order = FREE) =>
         callDialect(
           node.homeOf(operation.key),

@@ -51,6 +51,7 @@ export class KeptSession {
   readonly #registrations = new Map<number, Registration>();
   /** What it may have candidacies in. */
   readonly #entered = new Set<string>();
+  readonly #closings = new Map<string, AbortController>();
   #underWayCount = 0;
   #renewals = 0n;
   #cancelTimer: CancelTimer = () => {};
@@ -67,6 +68,12 @@ export class KeptSession {
   /** Aborted when this node gave it up. */
   get lost(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  closing(key: PrimitiveKey): AbortSignal {
+    const closing = this.#closings.get(keyText(key)) ?? new AbortController();
+    this.#closings.set(keyText(key), closing);
+    return closing.signal;
   }
 
   /** It lives as long as this connection does, at least. */
@@ -137,7 +144,10 @@ export class KeptSession {
    * that they open, all on one connection.
    */
   #left(key: PrimitiveKey): void {
-    this.#entered.delete(keyText(key));
+    const text = keyText(key);
+    this.#closings.get(text)?.abort();
+    this.#closings.delete(text);
+    this.#entered.delete(text);
     if (this.#entered.size + this.#underWayCount > 0) return;
     this.stop();
     this.#forget();

@@ -209,6 +209,34 @@ describe("events", () => {
   });
 });
 
+describe("a stream of events", () => {
+  test("bug 45: ends in order when its session closes the election, and no other with it", async () => {
+    const server = one();
+    const connection = new MemoryConnection();
+    const [a, b] = ["a", "b"].map((id) => new Election(server, { "session-id": id }, connection));
+    await a!.ask("enter", "a");
+    await b!.ask("enter", "b");
+    const [events, others] = [await a!.events(), await b!.events()];
+
+    await a!.client.close({});
+
+    expect(await shown(events)).toEqual(["NONE a [a b]", "CHANGED b [b]"]);
+    expect([events.end, others.end]).toEqual(["closed", undefined]);
+  });
+
+  test("ends with UNAVAILABLE at a node that cannot renew its session", async () => {
+    const cluster = await createMemoryCluster(1);
+    const election = new Election(new DialectServer({ ...cluster.at(2), clock: cluster.clock }));
+    await election.ask("enter", "a");
+    const events = await election.events();
+
+    cluster.peers.fault(2, 1, "hold");
+    await cluster.advance(9_980);
+
+    expect(events.end).toContain("Unavailable: ");
+  });
+});
+
 describe("who calls", () => {
   test("elections of one name in two applications are two; without one it is the configured", async () => {
     const memory = createMemoryNode();

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { createMemoryCluster } from "../replica/memory-cluster.ts";
-import { createMemoryNode } from "../replica/memory-node.ts";
+import { createMemoryNode, settled } from "../replica/memory-node.ts";
 import { createMemoryClient } from "./memory-client.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { DialectServer, errorOf } from "./memory-dialects.ts";
@@ -160,16 +160,23 @@ describe("a stream", () => {
     expect(await again.term()).toBe("2 a []");
   });
 
-  test("bug 45: is not ended by a Close of its own connection, and tells what that changed", async () => {
-    const application = new S3Application(one());
-    await application.create();
+  test("bug 45: ends in order when its connection closes the election, the vacancy told before", async () => {
+    const server = one();
+    const [application, other] = [new S3Application(server), new S3Application(server)];
+    const same = new S3Application(server, application.connection);
+    for (const each of [application, same, other]) await each.create();
     await application.ask("enter", "a");
-    const watch = await application.watch();
+    const [watch, others] = [await application.watch(), await other.watch()];
 
     await application.close();
+    await settled();
+    expect(watch.end).toBeUndefined();
+    await same.close();
 
     expect(await shown(watch)).toEqual(["1 a []", "1 - []"]);
-    expect(watch.end).toBeUndefined();
+    expect(watch.end).toBe("closed");
+    expect(await shown(others)).toEqual(["1 a []", "1 - []"]);
+    expect(others.end).toBeUndefined();
   });
 });
 

@@ -128,7 +128,7 @@ function keyOf(services: DialectServices, id: PrimitiveID | undefined): Primitiv
 }
 
 function carrierOf({ requestHeader, values }: HandlerContext): Carrier {
-  const nativeSession = requestHeader.get("session-id") ?? undefined;
+  const nativeSession = requestHeader.get("session-id") || undefined;
   return { dialect: "s3", connection: values.get(connectionKey), name: "", nativeSession };
 }
 

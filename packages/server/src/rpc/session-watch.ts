@@ -14,7 +14,8 @@ import { watchTerms } from "./term-watch.ts";
  * First the state, read as `readTerm` reads it, so that it is no older than any answer which the
  * caller has; then each state after a change.
  *
- * @param session the caller's, if it has one: the stream ends with it (semantics A2).
+ * @param session the caller's, if it has one: the stream ends with it (semantics A2), and in order
+ *   when it closes the primitive (bug 45).
  */
 export async function* watchInSession(
   services: DialectServices,
@@ -27,7 +28,8 @@ export async function* watchInSession(
   const read = await readTerm(node.homeOf(key), key, node.giveUpAtMs(context.timeoutMs()));
   if (isDialectFailure(read)) throw dialectErrorOf(read, dialect);
   const signals = session === undefined ? [context.signal] : [context.signal, session.lost];
-  yield* watchTerms(services, key, dialect, AbortSignal.any(signals));
+  const closing = session?.closing(key);
+  yield* watchTerms(services, key, dialect, AbortSignal.any(signals), closing);
   if (session?.lost.aborted === true) {
     const message = "the connection's session has ended; open the stream again";
     throw dialectErrorOf(dialectFailure("unavailable", message), dialect);

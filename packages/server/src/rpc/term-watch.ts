@@ -32,12 +32,14 @@ const CUT_OFF: DialectFailure = dialectFailure(
  * Throws what ends it from the server's side.
  *
  * @param signal ends it without a word: the caller has gone, or its session has.
+ * @param closing ends it once all that happened before is told.
  */
 export async function* watchTerms(
   { node, clock, options }: DialectServices,
   key: PrimitiveKey,
   dialect: DialectName,
   signal: AbortSignal,
+  closing?: AbortSignal,
 ): AsyncGenerator<TermView> {
   let isReady = false;
   let wake = (): void => {};
@@ -61,16 +63,19 @@ export async function* watchTerms(
   // to which nobody returns.
   const leave = (): void => {
     cancelTimer();
+    closing?.removeEventListener("abort", ready);
     node.unwatch(watching);
     ready();
   };
   signal.addEventListener("abort", leave);
+  closing?.addEventListener("abort", ready);
   if (signal.aborted) leave();
   let term: TermView | undefined;
   try {
     while (!signal.aborted) {
       if (!isReady) await new Promise<void>((resolve) => (wake = resolve));
       isReady = false;
+      const isLast = closing?.aborted === true;
       const taken: TermView[] = [];
       watching.take((event) => {
         if (event.kind === "contact") contactChanged(event.hasQuorum);
@@ -84,6 +89,7 @@ export async function* watchTerms(
       if (watching.ended !== undefined) {
         throw dialectErrorOf(failureOfDialectWatch(watching.ended), dialect);
       }
+      if (isLast && taken.length < TAKEN_MAX) return;
     }
   } finally {
     signal.removeEventListener("abort", leave);
