@@ -120,7 +120,9 @@ export const BEGINNINGS: {
     on.world.network.reset(on.host(a), on.host(b));
   },
   "half-open": (on, { told, untold }) => {
-    on.world.network.sever(on.host(told), on.host(untold));
+    const [hears, doesNot] = [on.host(told), on.host(untold)];
+    // A leader may turn out to be the other of the two: nothing lies between a host and itself.
+    if (hears !== doesNot) on.world.network.sever(hears, doesNot);
   },
   lossy: (on, { lostPermille, doubledPermille, reorderedPermille, forMs }) => {
     const { network } = on.world;
