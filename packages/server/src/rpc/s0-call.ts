@@ -67,10 +67,10 @@ export function partitionOf(
   node: ElectionNode,
   header: RequestHeader | undefined,
 ): PartitionReplica {
-  if (header === undefined) throw malformed("header: must be set");
+  if (header === undefined) throw malformed("the header must be set");
   const { partitionCount } = node.cluster;
   if (header.partition < 1 || header.partition > partitionCount) {
-    throw malformed(`header.partition: 1 to ${partitionCount}`);
+    throw malformed(`header.partition must be 1 to ${partitionCount}`);
   }
   return node.partition(header.partition);
 }
@@ -88,7 +88,7 @@ export function callOf(
   const { node } = services;
   const partition = partitionOf(node, header);
   const name = header?.name;
-  if (name === undefined || name.name === "") throw malformed("header.name: must be set");
+  if (name === undefined || name.name === "") throw malformed("header.name must be set");
   const { sessionId, requestId } = header!;
   const key = keyIn(services, "s0", name.name, name.namespace);
   const isAtHome = mayBeElsewhere || partition.isHomeOf(key);

@@ -72,7 +72,7 @@ export class S0Streams {
           yield next;
           if (next.type === "close") return;
         } else if (follower.lost !== undefined) {
-          throw new ConnectError(`${follower.lost}; open the stream again`, Code.Unavailable);
+          throw new ConnectError(`${follower.lost}, open the stream again`, Code.Unavailable);
         } else {
           await new Promise<void>((resolve) => (follower.wake = resolve));
         }

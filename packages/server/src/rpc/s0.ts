@@ -160,7 +160,7 @@ async function getTerm(
   await untilApplied(services, partition, isExecuted, gapEndsAtMs, context);
   const isReached = (): boolean => partition.state.index >= (header?.index ?? 0n);
   const isThere = await untilApplied(services, partition, isReached, giveUpAtMs, context);
-  if (!isThere) throw unavailable("header.index: nobody has got there");
+  if (!isThere) throw unavailable("nobody has got to header.index yet");
   if (services.closing.aborted) throw unavailable("this node is shutting down");
 
   const { state } = partition;
