@@ -103,6 +103,13 @@ export class CarrierSessions {
     return session;
   }
 
+  /** The caller has closed a primitive by its name (S4): its streams end, and its session if that was all. */
+  left(carrier: Carrier, key: PrimitiveKey): void {
+    const { connection, nativeSession } = carrier;
+    if (nativeSession !== undefined || connection?.isShared !== true) return;
+    this.#kept.get(textOf(carrier, connection))?.left(key);
+  }
+
   /** The id of a name's session, if it has one at this node. */
   idOf(dialect: DialectName, name: string): SessionId | undefined {
     return this.#kept.get(textOfName(dialect, name))?.sessionId;

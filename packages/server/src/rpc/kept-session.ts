@@ -112,7 +112,7 @@ export class KeptSession {
     if (this.#isOver) return outcome;
     const isAnswered = outcome.kind === "dialect-done" || !isAboutSession(outcome);
     if (isAnswered && !registration.isOpen) this.#opened(registration, sentMs);
-    if (isAnswered && operation.kind === "close") this.#left(operation.key);
+    if (isAnswered && operation.kind === "close") this.left(operation.key);
     return outcome;
   }
 
@@ -121,6 +121,20 @@ export class KeptSession {
     this.#registrationOn(this.#options.node.homeOf(key).number, sentMs).isOpen = true;
     this.#entered.add(keyText(key));
     if (this.#held.size === 0) this.#lingersUntilMs ??= sentMs + this.#options.graceMs;
+  }
+
+  /**
+   * A primitive is closed. A session without candidacies is left to its TTL: clients of S2 take
+   * another for each election that they open, all on one connection.
+   */
+  left(key: PrimitiveKey): void {
+    const text = keyText(key);
+    this.#closings.get(text)?.abort();
+    this.#closings.delete(text);
+    this.#entered.delete(text);
+    if (this.#entered.size + this.#underWayCount > 0) return;
+    this.stop();
+    this.#forget();
   }
 
   /** Nothing is renewed any more; nobody is told. */
@@ -137,20 +151,6 @@ export class KeptSession {
     // An earlier call, of which nothing was heard, may have opened it: its TTL counts from then.
     registration.confirmedSentMs = sentMs;
     this.#renewAll();
-  }
-
-  /**
-   * A session without candidacies is left to its TTL: clients of S2 take another for each election
-   * that they open, all on one connection.
-   */
-  #left(key: PrimitiveKey): void {
-    const text = keyText(key);
-    this.#closings.get(text)?.abort();
-    this.#closings.delete(text);
-    this.#entered.delete(text);
-    if (this.#entered.size + this.#underWayCount > 0) return;
-    this.stop();
-    this.#forget();
   }
 
   /** A call that hangs on it ends with it. */

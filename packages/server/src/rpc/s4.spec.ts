@@ -171,7 +171,7 @@ describe("events", () => {
     const watch = await b.watch();
 
     await a.latch();
-    await b.close();
+    await server.connect("c").close();
     await a.close();
     await b.latch();
     await b.delete();
@@ -182,6 +182,23 @@ describe("events", () => {
       "RESPONSE CHANGE 2 b [b]",
       "RESPONSE CHANGE 0 - []",
     ]);
+  });
+
+  test("bug 45: a stream ends in order when its own client closes, behind the event of its leaving", async () => {
+    const server = new LatchServer(createMemoryNode());
+    const [a, b] = [server.connect("a"), server.connect("b")];
+    await a.latch();
+    await b.latch();
+    const c = server.connect("c");
+    const [own, other, watcher] = [await a.watch(), await b.watch(), await c.watch()];
+
+    await a.close();
+    await c.close();
+
+    expect((await own.events()).slice(1)).toEqual(["RESPONSE CHANGE 2 b [b]"]);
+    expect(own.end).toBe("closed");
+    expect(other.end).toBeUndefined();
+    expect(watcher.end).toBe("closed");
   });
 
   test("a caller that goes leaves no watch behind", async () => {

@@ -22,13 +22,7 @@ import {
   ResponseType,
   type Snapshot,
 } from "@conclave/api/s4";
-import {
-  type DialectDone,
-  type DialectOperation,
-  hasSession,
-  leaderFirst,
-  type TermView,
-} from "@conclave/fsm";
+import { type DialectDone, type DialectOperation, leaderFirst, type TermView } from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { callDialect } from "./dialect-call.ts";
 import {
@@ -123,22 +117,12 @@ async function byName(
   return doneOf(await callDialect(home, call, patience), "s4");
 }
 
-/** Under its own session, which is let go of when it is in no list any more, or else by its name. */
+/** By name, whichever node its session is at. A session that is known by numbers is kept for them. */
 async function leave(services: DialectServices, caller: Caller): Promise<void> {
-  const { node, sessions } = services;
-  const { key, carrier, order, patience } = caller;
+  const { key, carrier, order } = caller;
   const candidate = participantOf(caller);
-  const session = carrier.nativeSession === undefined ? sessions.find(carrier) : undefined;
-  const isOwn =
-    session !== undefined &&
-    !isDialectFailure(session) &&
-    hasSession(node.homeOf(key).state, session.sessionId);
-  if (isOwn && order.kind === "free") {
-    const outcome = await session.call({ kind: "close", key }, patience);
-    const isGone = !isDialectFailure(outcome) && !outcome.term.candidates.includes(candidate);
-    if (isGone) return;
-  }
   await byName(services, caller, { kind: "withdraw", key, candidate });
+  if (order.kind === "free") services.sessions.left(carrier, key);
 }
 
 async function read({ node }: DialectServices, { key, patience }: Caller): Promise<TermView> {
