@@ -19,9 +19,10 @@ interface Place {
   readonly clock: MemoryCluster["clock"];
 }
 
-function sessionsOf({ node, clock }: Place): CarrierSessions {
+function sessionsOf({ node, clock }: Place, more: { keptMax?: number } = {}): CarrierSessions {
   let drawn = BigInt(node.cluster.node) << 40n;
-  return new CarrierSessions({ node, clock, graceMs: GRACE_MS, drawSessionId: () => ++drawn });
+  const drawSessionId = (): SessionId => ++drawn;
+  return new CarrierSessions({ node, clock, graceMs: GRACE_MS, drawSessionId, ...more });
 }
 
 /** What a caller is known by. */
@@ -299,6 +300,21 @@ describe("without a connection that lasts", () => {
 
     expect(listOf(place)).toBe("1 []");
   });
+});
+
+test("a name too many is refused, and taken once another has gone; those that are there go on", async () => {
+  const place = createMemoryNode();
+  const sessions = sessionsOf(place, { keptMax: 2 });
+  const connection = new MemoryConnection();
+  const first = sessionOf(sessions, { connection, name: "a" });
+  sessionOf(sessions, { connection: new MemoryConnection() });
+  await ask(place, first, "enter");
+
+  expect(sessions.of(carrierOf({ connection, name: "c" }))).toMatchObject({ cause: "exhausted" });
+  expect(sessions.of(carrierOf({ connection, name: "a" }))).toBe(first);
+  await ask(place, first, "close");
+
+  expect(sessions.of(carrierOf({ connection, name: "c" }))).toMatchObject({ lost: {} });
 });
 
 describe("nothing is left behind", () => {

@@ -61,8 +61,11 @@ export interface CarrierSessionsOptions {
   readonly clock: Clock;
   readonly drawSessionId: () => SessionId;
   readonly graceMs: number;
+  /** How many are kept at a time, since callers give names as they please. Default 100,000. */
+  readonly keptMax?: number;
 }
 
+const KEPT_MAX = 100_000;
 const FREE: CallOrder = { kind: "free" };
 const UINT64_MAX = (1n << 64n) - 1n;
 
@@ -87,8 +90,11 @@ export class CarrierSessions {
     if (nativeSession !== undefined) return this.#native(nativeSession);
     if (connection?.isShared !== true) return NEEDS_SESSION;
     if (this.#isShutDown) return SHUTTING_DOWN;
+    const { drawSessionId, keptMax = KEPT_MAX } = this.#options;
     const key = textOf(carrier, connection);
-    const session = this.#kept.get(key) ?? this.#open(key, this.#options.drawSessionId());
+    const known = this.#kept.get(key);
+    if (known === undefined && this.#kept.size >= keptMax) return TOO_MANY;
+    const session = known ?? this.#open(key, drawSessionId());
     session.hold(connection);
     return session;
   }
@@ -174,6 +180,11 @@ function textOfName(dialect: DialectName, name: string): string {
 const NEEDS_SESSION: DialectFailure = dialectFailure(
   "precondition",
   "a session is needed: over HTTP/2 the connection is one; else open one by conclave.v1.SessionService and send its id in decimal as session-id",
+);
+
+const TOO_MANY: DialectFailure = dialectFailure(
+  "exhausted",
+  "too many sessions at this node, ask another one",
 );
 
 const SHUTTING_DOWN: DialectFailure = dialectFailure("unavailable", "not taken: shutting-down");
