@@ -25,15 +25,9 @@ import {
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { ElectionNode } from "../replica/election-node.ts";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
-import type { Patience } from "./commands.ts";
 import { type CallOutcome, callDialect } from "./dialect-call.ts";
 import { dialectErrorOf } from "./dialect-failure.ts";
 import { type DialectServices, keyIn, patienceOf } from "./dialect-service.ts";
-
-/** The services, and what ends long waits when the node stops. */
-export interface S0Services extends DialectServices {
-  readonly closing: AbortSignal;
-}
 
 /** A call on a primitive, as its header has it. */
 export interface S0Call {
@@ -106,7 +100,7 @@ export function callOf(
  * try as a gRPC status.
  */
 export async function runS0(
-  services: S0Services,
+  services: DialectServices,
   call: S0Call,
   operation: DialectOperation,
   context: HandlerContext,
@@ -124,7 +118,11 @@ export async function runS0(
 }
 
 /** Takes the number of a call that is refused here. */
-async function passS0(services: S0Services, call: S0Call, context: HandlerContext): Promise<void> {
+async function passS0(
+  services: DialectServices,
+  call: S0Call,
+  context: HandlerContext,
+): Promise<void> {
   if (call.number === 0 || call.sessionId === 0n) return;
   const outcome = await propose(services, call, { kind: "pass", key: ANY_KEY }, context);
   if (outcome.kind === "dialect-done") return;
@@ -135,31 +133,40 @@ async function passS0(services: S0Services, call: S0Call, context: HandlerContex
 /** A call that passes does nothing to it, so any that can be will do. */
 const ANY_KEY: PrimitiveKey = { kind: "election", namespace: "default", name: "refused" };
 
-function propose(
-  services: S0Services,
-  call: S0Call,
+async function propose(
+  services: DialectServices,
+  { partition, sessionId, number }: S0Call,
   operation: DialectOperation,
   context: HandlerContext,
 ): Promise<CallOutcome> {
-  const { partition, sessionId, number } = call;
+  const { node } = services;
   const order: CallOrder = number === 0 ? { kind: "free" } : { kind: "strict", number };
-  return callDialect(
-    partition,
-    { kind: "dialect-call", sessionId, order, operation },
-    patienceOfTurn(services, call, context),
-  );
+  const call = { kind: "dialect-call", sessionId, order, operation } as const;
+  const numbers = strictNumbersOf(partition.state, sessionId);
+  if (numbers === undefined || number <= numbers.last + 1) {
+    return await callDialect(partition, call, patienceOf(node, context));
+  }
+  // Before its turn it may wait for its session's timeout, until what is missing is given up.
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const stopListening = node.onShutdown(abort);
+  context.signal.addEventListener("abort", abort);
+  try {
+    const giveUpAtMs = turnGivenUpAtMs(services, numbers.ttlMs, context);
+    return await callDialect(partition, call, { giveUpAtMs, signal: controller.signal });
+  } finally {
+    stopListening();
+    context.signal.removeEventListener("abort", abort);
+  }
 }
 
-/** A call before its turn may wait for its session's timeout until what is missing is given up. */
-function patienceOfTurn(services: S0Services, call: S0Call, context: HandlerContext): Patience {
-  const { node, clock, closing } = services;
-  const numbers = strictNumbersOf(call.partition.state, call.sessionId);
-  if (numbers === undefined || call.number <= numbers.last + 1) return patienceOf(node, context);
+function turnGivenUpAtMs(
+  { clock }: DialectServices,
+  ttlMs: number,
+  context: HandlerContext,
+): number {
   const askedMs = context.timeoutMs() ?? Number.POSITIVE_INFINITY;
-  return {
-    giveUpAtMs: clock.monotonicMs() + Math.min(askedMs, numbers.ttlMs + AFTER_GAP_MS),
-    signal: AbortSignal.any([context.signal, closing]),
-  };
+  return clock.monotonicMs() + Math.min(askedMs, ttlMs + AFTER_GAP_MS);
 }
 
 export function s0Refusal(message: string, reason?: RefusalReason): S0Refusal {

@@ -40,7 +40,6 @@ import {
   runS0,
   type S0Call,
   type S0Refusal,
-  type S0Services,
   s0Refusal,
 } from "./s0-call.ts";
 import { registerS0Directory } from "./s0-directory.ts";
@@ -49,10 +48,7 @@ import { S0Streams, waitingMessages } from "./s0-streams.ts";
 import { readTerm, termViewOf } from "./term-view.ts";
 
 export function registerS0(router: ConnectRouter, services: DialectServices): void {
-  const closing = new AbortController();
-  services.node.onShutdown(() => closing.abort());
-  const s0 = { ...services, closing: closing.signal };
-  router.service(LeaderElectionService, electionService(s0, new S0Streams(services.node)));
+  router.service(LeaderElectionService, electionService(services, new S0Streams(services.node)));
   registerS0Sessions(router, services);
   registerS0Directory(router, services);
 }
@@ -65,7 +61,7 @@ interface NamedRequest {
 }
 
 function electionService(
-  services: S0Services,
+  services: DialectServices,
   streams: S0Streams,
 ): ServiceImpl<typeof LeaderElectionService> {
   const named =
@@ -107,7 +103,7 @@ function electionService(
 
 /** A stream is opened in its turn; one that is open already is gone on with. */
 async function* events(
-  services: S0Services,
+  services: DialectServices,
   streams: S0Streams,
   call: S0Call,
   context: HandlerContext,
@@ -137,7 +133,7 @@ const NO_STREAM: S0Refusal = s0Refusal(
  * to `request_id` (4.1.3). A command that never comes is waited for as a later command would be.
  */
 async function getTerm(
-  services: S0Services,
+  services: DialectServices,
   call: S0Call,
   header: RequestHeader | undefined,
   context: HandlerContext,
@@ -157,11 +153,12 @@ async function getTerm(
 
   const isExecuted = (): boolean => (numbers()?.last ?? number) >= number;
   const gapEndsAtMs = clock.monotonicMs() + ttlMs;
-  await untilApplied(services, partition, isExecuted, gapEndsAtMs, context);
+  const isWhole = await untilApplied(services, partition, isExecuted, gapEndsAtMs, context);
+  const isGivenUp = clock.monotonicMs() >= gapEndsAtMs;
+  if (!isWhole && !isGivenUp) throw unavailable("this node is shutting down");
   const isReached = (): boolean => partition.state.index >= (header?.index ?? 0n);
   const isThere = await untilApplied(services, partition, isReached, giveUpAtMs, context);
   if (!isThere) throw unavailable("nobody has got to header.index yet");
-  if (services.closing.aborted) throw unavailable("this node is shutting down");
 
   const { state } = partition;
   if (numbers() === undefined) return refused("session not found");
@@ -174,30 +171,32 @@ function unavailable(message: string): ConnectError {
   return new ConnectError(message, Code.Unavailable);
 }
 
-/** Whether this node's replica has got there in time. */
+/** Whether this node's replica got there before the time was over, the caller gone or the node stopping. */
 function untilApplied(
-  { clock, closing }: S0Services,
+  { node, clock }: DialectServices,
   partition: PartitionReplica,
   isReached: () => boolean,
   giveUpAtMs: number,
   { signal }: HandlerContext,
 ): Promise<boolean> {
   if (isReached()) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const over = AbortSignal.any([signal, closing]);
-    const settle = (): void => {
-      stopListening();
-      cancelTimer();
-      over.removeEventListener("abort", settle);
-      resolve(isReached());
-    };
-    const stopListening = partition.onApplied(() => {
-      if (isReached()) settle();
-    });
-    const remainingMs = Math.max(0, giveUpAtMs - clock.monotonicMs());
-    const cancelTimer = clock.setTimer(remainingMs, settle);
-    over.addEventListener("abort", settle);
-    if (over.aborted) settle();
+  const remainingMs = giveUpAtMs - clock.monotonicMs();
+  if (remainingMs <= 0) return Promise.resolve(false);
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const release = [
+    partition.onApplied(() => {
+      if (isReached()) end();
+    }),
+    node.onShutdown(end),
+    clock.setTimer(remainingMs, end),
+    () => signal.removeEventListener("abort", end),
+  ];
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  return ended.then(() => {
+    for (const stop of release) stop();
+    return isReached();
   });
 }
 
