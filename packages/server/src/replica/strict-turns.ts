@@ -63,8 +63,8 @@ interface Gap {
 
 /** The call, if the commands are one that has a turn; it then travels alone. */
 export function strictCallOf(commands: readonly Command[]): StrictCall | undefined {
-  const [call, ...others] = commands;
-  if (call?.kind !== "dialect-call" || others.length > 0) return undefined;
+  const [call] = commands;
+  if (call?.kind !== "dialect-call" || commands.length > 1) return undefined;
   return isStrict(call) ? call : undefined;
 }
 
