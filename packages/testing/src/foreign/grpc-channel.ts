@@ -5,9 +5,7 @@
  * It knows nothing of elections, and shares neither code nor descriptors with the server.
  */
 
-import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import {
   type CallOptions,
   Client,
@@ -16,10 +14,8 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import { loadSync, type MethodDefinition, type ServiceDefinition } from "@grpc/proto-loader";
 import { MessageStream } from "./message-stream.ts";
-
-export type Protocol = "s0" | "s1" | "s2" | "s3" | "s4";
+import { type Method, methodsOf, type Protocol } from "./protos.ts";
 
 export interface Answered<T> {
   readonly message: T;
@@ -28,8 +24,6 @@ export interface Answered<T> {
 
 /** What a request says besides its message. */
 export type Headers = Readonly<Record<string, string>>;
-
-type Method = MethodDefinition<object, object>;
 
 /** A call that takes longer hangs: the server's own patience is 5 s. */
 const CALL_MS = 15_000;
@@ -134,26 +128,6 @@ export class GrpcChannel {
   #options(): CallOptions {
     return { deadline: Date.now() + CALL_MS };
   }
-}
-
-const loaded = new Map<Protocol, ReadonlyMap<string, Method>>();
-
-function methodsOf(protocol: Protocol): ReadonlyMap<string, Method> {
-  const known = loaded.get(protocol);
-  if (known !== undefined) return known;
-  const folder = fileURLToPath(new URL(`./protos/${protocol}`, import.meta.url));
-  const definition = loadSync(readdirSync(folder), {
-    ...{ includeDirs: [folder], keepCase: true, defaults: true },
-    // Numbers of 64 bits come as text, without loss; enums by name; what is absent is null.
-    ...{ longs: String, enums: String },
-  });
-  const methods = new Map<string, Method>();
-  for (const part of Object.values(definition)) {
-    if ("format" in part) continue;
-    for (const method of Object.values(part as ServiceDefinition)) methods.set(method.path, method);
-  }
-  loaded.set(protocol, methods);
-  return methods;
 }
 
 function metadataOf(headers: Headers): Metadata {
