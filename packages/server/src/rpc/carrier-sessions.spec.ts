@@ -1,78 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Sessions that are connections, or names that connections bring (semantics A2), by calls of their own. */
 
-import type { DialectOperation, PrimitiveKey, SessionId } from "@conclave/fsm";
+import type { SessionId } from "@conclave/fsm";
 import { describe, expect, test } from "vitest";
-import type { ElectionNode } from "../replica/election-node.ts";
-import { createMemoryCluster, type MemoryCluster } from "../replica/memory-cluster.ts";
 import { createMemoryNode, settled } from "../replica/memory-node.ts";
-import { type CarrierSession, CarrierSessions } from "./carrier-sessions.ts";
-import type { CallOutcome } from "./dialect-call.ts";
-import { isDialectFailure } from "./dialect-failure.ts";
+import {
+  ask,
+  atFollower,
+  type Caller,
+  carrierOf,
+  causeOf,
+  GRACE_MS,
+  isOpen,
+  KEY,
+  listOf,
+  sessionOf,
+  sessionsOf,
+} from "./memory-carriers.ts";
 import { MemoryConnection } from "./memory-connection.ts";
-
-const GRACE_MS = 10_000;
-const KEY: PrimitiveKey = { kind: "election", namespace: "default", name: "e" };
-
-interface Place {
-  readonly node: ElectionNode;
-  readonly clock: MemoryCluster["clock"];
-}
-
-function sessionsOf({ node, clock }: Place, more: { keptMax?: number } = {}): CarrierSessions {
-  let drawn = BigInt(node.cluster.node) << 40n;
-  const drawSessionId = (): SessionId => ++drawn;
-  return new CarrierSessions({ node, clock, graceMs: GRACE_MS, drawSessionId, ...more });
-}
-
-/** What a caller is known by. */
-interface Caller {
-  readonly connection?: MemoryConnection;
-  readonly name?: string;
-  readonly nativeSession?: string;
-}
-
-function sessionOf(sessions: CarrierSessions, caller: Caller): CarrierSession {
-  const session = sessions.of(carrierOf(caller));
-  if (isDialectFailure(session)) throw new Error(session.message);
-  return session;
-}
-
-function carrierOf({ connection, name = "", nativeSession }: Caller) {
-  return { dialect: "s2", connection, name, nativeSession } as const;
-}
-
-function ask(
-  { node }: Place,
-  session: CarrierSession,
-  kind: "create" | "close" | "enter",
-  { candidate = "a", name = KEY.name } = {},
-): Promise<CallOutcome> {
-  const key = { ...KEY, name };
-  const operation: DialectOperation = kind === "enter" ? { kind, key, candidate } : { kind, key };
-  return session.call(operation, { giveUpAtMs: node.giveUpAtMs() });
-}
-
-/** `"1 [a b]"`: term and list, as this node has them. */
-function listOf({ node }: Place, name: string = KEY.name): string {
-  const { term, leader, queue } = node.homeOf({ ...KEY, name }).view({ ...KEY, name });
-  return `${term} [${[...(leader ? [leader] : []), ...queue].map((c) => c.name).join(" ")}]`;
-}
-
-function isOpen({ node }: Place, id: SessionId): boolean {
-  const session = node.homeOf(KEY).session(id);
-  return session !== undefined && session !== "ended";
-}
-
-function causeOf(outcome: CallOutcome): string {
-  return isDialectFailure(outcome) ? outcome.cause : "done";
-}
-
-/** A cluster of which node 1 leads, as node 2's callers see it. */
-async function atFollower(): Promise<MemoryCluster & Place> {
-  const cluster = await createMemoryCluster(1);
-  return { ...cluster, node: cluster.at(2).node };
-}
 
 describe("a session", () => {
   test("lives for as long as its connection, and a grace", async () => {
@@ -188,72 +133,6 @@ describe("a session", () => {
 
     expect(session.lost.aborted).toBe(false);
     expect(listOf(place)).toBe("1 [a]");
-  });
-});
-
-describe("a node that cannot renew a session", () => {
-  test("gives it up before anybody else may lead, and its calls end with UNAVAILABLE", async () => {
-    const place = await atFollower();
-    const sessions = sessionsOf(place);
-    const connection = new MemoryConnection();
-    const session = sessionOf(sessions, { connection });
-    await ask(place, session, "enter");
-    place.peers.fault(2, 1, "hold");
-
-    const waiting = session.call(
-      { kind: "enter", key: KEY, candidate: "b" },
-      { giveUpAtMs: 60_000 },
-    );
-    await place.advance(GRACE_MS - 2_000);
-    expect(session.lost.aborted).toBe(false);
-    await place.advance(1_999);
-    expect(session.lost.aborted).toBe(true);
-    expect(causeOf(await waiting)).toBe("unavailable");
-    expect(place.at(1).node.homeOf(KEY).view(KEY).leader).toMatchObject({ name: "a" });
-
-    expect(sessions.size).toBe(0);
-    expect(sessionOf(sessions, { connection }).sessionId).not.toBe(session.sessionId);
-  });
-
-  test("says so at the next call, where the session was ended by somebody else", async () => {
-    const place = createMemoryNode();
-    const sessions = sessionsOf(place);
-    const connection = new MemoryConnection();
-    const session = sessionOf(sessions, { connection });
-    await ask(place, session, "enter");
-    const { sessionId } = session;
-    place.node.homeOf(KEY).submit({
-      commands: [{ kind: "close-session", sessionId }],
-      giveUpAtMs: place.node.giveUpAtMs(),
-      mayUseReserve: true,
-      settle: () => {},
-    });
-    await settled();
-
-    expect(causeOf(await ask(place, session, "enter"))).toBe("unavailable");
-    expect(session.lost.aborted).toBe(true);
-    const next = sessionOf(sessions, { connection });
-    expect(causeOf(await ask(place, next, "enter"))).toBe("done");
-
-    expect(listOf(place)).toBe("2 [a]");
-  });
-
-  test("that shuts down begins no session any more, and leaves the others to their TTL", async () => {
-    const place = await atFollower();
-    const sessions = sessionsOf(place);
-    const connection = new MemoryConnection();
-    const session = sessionOf(sessions, { connection });
-    await ask(place, session, "enter");
-
-    place.node.beginShutdown();
-    expect(sessions.size).toBe(0);
-    expect(sessions.of(carrierOf({ connection }))).toMatchObject({ cause: "unavailable" });
-    const home = place.at(1).node.homeOf(KEY);
-    await place.advance(GRACE_MS - 1_000);
-    expect(home.view(KEY).leader).toBeDefined();
-    await place.advance(1_600);
-
-    expect(home.view(KEY).leader).toBeUndefined();
   });
 });
 

@@ -55,6 +55,7 @@ export class KeptSession {
   #underWayCount = 0;
   #renewals = 0n;
   #cancelTimer: CancelTimer = () => {};
+  #dueMs = 0;
   #lingersUntilMs: number | undefined;
   #isOver = false;
 
@@ -196,27 +197,27 @@ export class KeptSession {
   /** Four times a grace, and when it is held no more if nothing is confirmed until then. */
   #schedule(): void {
     const { clock, graceMs } = this.#options;
-    const endsAtMs = this.#lingersUntilMs ?? this.#heldUntilMs();
-    const leftMs = Math.max(0, endsAtMs - clock.monotonicMs());
-    this.#cancelTimer = clock.setTimer(Math.min(graceMs / 4, leftMs), () => this.#beat());
+    const nowMs = clock.monotonicMs();
+    const leftMs = this.#heldUntilMs() - nowMs;
+    const delayMs = leftMs > 0 ? Math.min(graceMs / 4, leftMs) : graceMs / 4;
+    this.#dueMs = nowMs + delayMs;
+    this.#cancelTimer = clock.setTimer(delayMs, () => this.#beat());
   }
 
   #beat(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#lingersUntilMs !== undefined) {
-      // Nothing hangs on it, so that its name may come back to it for all of the grace.
-      if (nowMs < this.#lingersUntilMs) this.#schedule();
-      else {
-        this.stop();
-        this.#forget();
-      }
+    if (this.#lingersUntilMs !== undefined && nowMs >= this.#lingersUntilMs) {
+      this.stop();
+      this.#forget();
       return;
     }
-    if (nowMs >= this.#heldUntilMs()) {
+    // By when it was due: this process may have stood still, and whoever leads with it. Then the
+    // answer to a renewal decides, or the beat after this one.
+    if (this.#dueMs >= this.#heldUntilMs()) {
       this.#lose();
       return;
     }
-    this.#renewAll();
+    if (this.#lingersUntilMs === undefined) this.#renewAll();
     this.#schedule();
   }
 
