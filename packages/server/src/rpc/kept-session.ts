@@ -194,11 +194,11 @@ export class KeptSession {
     this.#renewAll();
   }
 
-  /** Four times a grace, and when it is held no more if nothing is confirmed until then. */
+  /** Four times a grace, and when it ends, or is held no more if nothing is confirmed until then. */
   #schedule(): void {
     const { clock, graceMs } = this.#options;
     const nowMs = clock.monotonicMs();
-    const leftMs = this.#heldUntilMs() - nowMs;
+    const leftMs = (this.#lingersUntilMs ?? this.#heldUntilMs()) - nowMs;
     const delayMs = leftMs > 0 ? Math.min(graceMs / 4, leftMs) : graceMs / 4;
     this.#dueMs = nowMs + delayMs;
     this.#cancelTimer = clock.setTimer(delayMs, () => this.#beat());
@@ -206,9 +206,13 @@ export class KeptSession {
 
   #beat(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#lingersUntilMs !== undefined && nowMs >= this.#lingersUntilMs) {
-      this.stop();
-      this.#forget();
+    if (this.#lingersUntilMs !== undefined) {
+      // Nothing hangs on it, and its name may come back to it for all of the grace.
+      if (nowMs < this.#lingersUntilMs) this.#schedule();
+      else {
+        this.stop();
+        this.#forget();
+      }
       return;
     }
     // By when it was due: this process may have stood still, and whoever leads with it. Then the
@@ -217,7 +221,7 @@ export class KeptSession {
       this.#lose();
       return;
     }
-    if (this.#lingersUntilMs === undefined) this.#renewAll();
+    this.#renewAll();
     this.#schedule();
   }
 
