@@ -30,7 +30,7 @@ import type { LogRecord } from "../store/log-record.ts";
 import type { LogStore } from "../store/log-store.ts";
 import { Applier } from "./applier.ts";
 import { EntryCache } from "./entry-cache.ts";
-import { mostAdvancedPeer, peersOf, roleOf } from "./group-status.ts";
+import { mostAdvancedPeer, roleOf, statusOf } from "./group-status.ts";
 import { OpenAnswers } from "./open-answers.ts";
 import { OpenProposals } from "./open-proposals.ts";
 import { recoveredOf } from "./recovered.ts";
@@ -163,20 +163,7 @@ export class GroupRuntime implements Group {
   }
 
   status(): GroupStatus {
-    const { role, appliedIndex } = this;
-    const state = this.#begun?.state;
-    const configuration = state?.configurations.inUse.configuration;
-    return {
-      raftTerm: state?.raftTerm ?? 0,
-      votedFor: state?.votedFor,
-      role,
-      commitIndex: state?.commitIndex ?? 0,
-      appliedIndex,
-      lastIndex: state?.log.last.index ?? 0,
-      durableIndex: state?.durableIndex ?? 0,
-      configuration: configuration ?? { voters: [], outgoing: [], learners: [] },
-      peers: state === undefined ? [] : peersOf(state),
-    };
+    return statusOf(this.#begun?.state, this.role, this.appliedIndex);
   }
 
   receive(from: ReplicaId, message: RaftMessage): void {

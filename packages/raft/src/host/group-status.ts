@@ -3,13 +3,33 @@
 
 import type { MemberRole } from "../core/effect.ts";
 import type { RaftState } from "../core/state.ts";
-import type { PeerStatus, Role } from "../group.ts";
+import type { GroupStatus, PeerStatus, Role } from "../group.ts";
 import { nodeOf, type ReplicaId } from "../ids.ts";
 
 export function roleOf(role: MemberRole): Role {
   if (role.kind === "leader") return role;
   const { kind, raftTerm, leader } = role;
   return { kind, raftTerm, leader: leader === undefined ? undefined : nodeOf(leader) };
+}
+
+/** @param state undefined: the group has not begun. */
+export function statusOf(
+  state: RaftState | undefined,
+  role: Role,
+  appliedIndex: number,
+): GroupStatus {
+  const configuration = state?.configurations.inUse.configuration;
+  return {
+    raftTerm: state?.raftTerm ?? 0,
+    votedFor: state?.votedFor,
+    role,
+    commitIndex: state?.commitIndex ?? 0,
+    appliedIndex,
+    lastIndex: state?.log.last.index ?? 0,
+    durableIndex: state?.durableIndex ?? 0,
+    configuration: configuration ?? { voters: [], outgoing: [], learners: [] },
+    peers: state === undefined ? [] : peersOf(state),
+  };
 }
 
 /** The other members as the leader knows them; none where this one does not lead. */

@@ -2,18 +2,12 @@
 /** Steers elections: verbs with and without a revision to compare with, some of them asked twice. */
 
 import type { ElectionAdmin, View } from "@conclave/client";
-import type { Call, Result } from "../history/operation.ts";
+import type { Result } from "../history/operation.ts";
 import { pick } from "../pick.ts";
+import type { Order, Steering } from "./order.ts";
 import { seenIn } from "./recorder.ts";
 import { pause, rest, type Stage } from "./stage.ts";
 
-/** A verb that anybody may ask for again under its request id, whoever asked first. */
-export interface Order {
-  readonly election: string;
-  readonly verb: Steering;
-}
-
-type Steering = Extract<Call, { readonly requestId: string | undefined }>;
 type Verb = Steering["kind"];
 
 const VERBS: readonly Verb[] = ["anoint", "anoint", "promote", "demote", "evict"];

@@ -5,7 +5,7 @@ import type { Clock, Prng } from "@conclave/base";
 import type { Client, Leadership } from "@conclave/client";
 import type { Observation } from "../world/observation.ts";
 import type { FencedRegister } from "./fenced-register.ts";
-import type { Order } from "./operator.ts";
+import type { Order } from "./order.ts";
 import type { Recorder } from "./recorder.ts";
 
 export interface Stage {
