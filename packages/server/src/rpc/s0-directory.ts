@@ -20,7 +20,12 @@ import type { PrimitiveKind } from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { ElectionNode } from "../replica/election-node.ts";
 import { type ListPage, type ReadOutcome, readList } from "../replica/reads.ts";
-import { dialectErrorOf, failureOfDialectRead } from "./dialect-failure.ts";
+import {
+  type DialectFailure,
+  dialectErrorOf,
+  dialectFailure,
+  failureOfDialectRead,
+} from "./dialect-failure.ts";
 import { type DialectServices, keyIn } from "./dialect-service.ts";
 
 export function registerS0Directory(router: ConnectRouter, services: DialectServices): void {
@@ -40,12 +45,17 @@ function databases(
   const { database: name } = options;
   if (id !== undefined && id.name !== "" && id.name !== name) return [];
   const namespace = id === undefined || id.namespace === "" ? options.s0.namespace : id.namespace;
+  // Clients dial the first endpoint, whether there is one or not; a status they ask again.
+  if (node.members().length === 0) throw dialectErrorOf(NO_MEMBERS, "s0");
   const partitions = node.partitions.map(({ number: partitionId }) => ({
     partitionId,
     endpoints: endpointsOf(node, partitionId),
   }));
   return [{ id: { name, namespace }, partitions }];
 }
+
+/** A cluster that has just been formed makes the list of its members as one of its first entries. */
+const NO_MEMBERS: DialectFailure = dialectFailure("unavailable", "no member is listed yet");
 
 /** Any node serves any partition. Its leader comes first, since clients dial the first. */
 function endpointsOf(

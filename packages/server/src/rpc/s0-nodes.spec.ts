@@ -2,6 +2,7 @@
 /** S0 on three nodes: any of them serves, leaders change and nodes go, and clients lose nothing. */
 
 import { stateHash } from "@conclave/fsm";
+import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { createMemoryCluster, type MemoryCluster } from "../replica/memory-cluster.ts";
 import { settled } from "../replica/memory-node.ts";
@@ -169,6 +170,12 @@ test("a node that stops ends its watches and what waits for its turn there with 
   const answers = await Promise.all(waiting);
   expect(answers.map(({ shown }) => shown)).toEqual(["Unavailable", "Unavailable"]);
   expect(isDrained).toBe(true);
+});
+
+test("GetDatabases is not answered before the members are listed, whom clients would dial", async () => {
+  const { controller } = doorAt(await createMemoryCluster(2), 3);
+
+  await expect(controller.getDatabases({})).rejects.toMatchObject({ code: Code.Unavailable });
 });
 
 test("GetDatabases names the cluster's nodes as endpoints of every partition, its leader first", async () => {
