@@ -48,8 +48,8 @@ export interface Dialect {
 }
 
 export interface OpenOptions {
-  /** Of a node, `http://HOST:PORT`. */
-  readonly endpoint: string;
+  /** Of a node, `http://HOST:PORT`; or of several, of which it stays with the first that it reaches. */
+  readonly endpoint: string | readonly string[];
   /** Of the election or latch. */
   readonly primitive: string;
   /** What this client calls itself. */

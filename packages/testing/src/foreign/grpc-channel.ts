@@ -35,10 +35,11 @@ export class GrpcChannel {
   readonly #client: Client;
   readonly #methods: ReadonlyMap<string, Method>;
 
-  /** @param endpoint an origin, `http://HOST:PORT` */
-  constructor(endpoint: string, protocol: Protocol) {
+  /** @param endpoints origins, `http://HOST:PORT`, of which it takes the first that it reaches */
+  constructor(endpoints: string | readonly string[], protocol: Protocol) {
     this.#methods = methodsOf(protocol);
-    this.#client = new Client(new URL(endpoint).host, credentials.createInsecure(), {
+    const hosts = [endpoints].flat().map((endpoint) => new URL(endpoint).host);
+    this.#client = new Client(`ipv4:${hosts.join(",")}`, credentials.createInsecure(), {
       // Or two clients of one process would share a connection, which may be their session.
       "grpc.use_local_subchannel_pool": 1,
       // A node that comes back is found at once: the default waits for up to two minutes.

@@ -10,7 +10,7 @@ const BACKOFF_MS = 50;
 
 export type StreamEnd = { readonly kind: "complete" } | StreamFailure;
 
-export interface StreamFailure {
+interface StreamFailure {
   readonly kind: "failed";
   readonly error: ServiceError;
 }

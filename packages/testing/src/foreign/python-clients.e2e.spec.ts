@@ -36,6 +36,7 @@ const CASES = [
   { dialect: s4Dialect, steps: LATCH_STEPS },
 ].map((one) => ({ ...one, name: one.dialect.name }));
 
+// Left out where the tools are missing, which is printed above.
 describe.skipIf(isSkipped)("clients in Python", () => {
   const cluster = shareCluster();
 

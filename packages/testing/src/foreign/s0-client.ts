@@ -17,7 +17,7 @@ import { homeAmong } from "./fnv-home.ts";
 import { GrpcChannel } from "./grpc-channel.ts";
 import { isEnd, untilReopened } from "./message-stream.ts";
 
-export interface S0Header {
+interface S0Header {
   readonly session_id: string;
   readonly stream_id: string;
   readonly response_id: string;
@@ -27,7 +27,7 @@ export interface S0Header {
   readonly type: "RESPONSE" | "OPEN_STREAM" | "CLOSE_STREAM";
 }
 
-export interface S0Term {
+interface S0Term {
   readonly id: string;
   readonly timestamp: { readonly seconds: string } | null;
   readonly leader: string;
@@ -39,7 +39,7 @@ export interface S0Answer {
   readonly term: S0Term | null;
 }
 
-export interface S0Database {
+interface S0Database {
   readonly id: { readonly name: string; readonly namespace: string };
   readonly partitions: readonly {
     readonly partition_id: number;
@@ -74,7 +74,7 @@ const METHODS: Readonly<Record<Exclude<SteerVerb, "demote">, string>> = {
 /** What the original's `Database` asks for is a minute; tests die sooner. */
 const TIMEOUT_S = 20;
 
-export class S0Client implements DialectClient {
+class S0Client implements DialectClient {
   readonly #channel: GrpcChannel;
   readonly #candidate: string;
   readonly #name: { readonly name: string; readonly namespace: string };

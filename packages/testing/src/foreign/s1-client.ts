@@ -24,7 +24,7 @@ interface S1Term {
   readonly index: string;
 }
 
-export interface S1Operation {
+interface S1Operation {
   readonly session: { readonly session: { readonly partition: { readonly index: string } } };
   readonly status: string;
   readonly message: string;

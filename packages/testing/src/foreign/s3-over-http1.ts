@@ -56,7 +56,7 @@ export const connectDialect: Dialect = dialectIn(connect);
 export const grpcWebDialect: Dialect = dialectIn(grpcWeb);
 
 /** A call that failed, with the code's name as Connect has it. */
-export class HttpFailure extends Error {
+class HttpFailure extends Error {
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -94,8 +94,9 @@ interface S3Message {
 
 async function openHttp1(
   protocol: Http1Protocol,
-  { endpoint, primitive, candidate }: OpenOptions,
+  { endpoint: endpoints, primitive, candidate }: OpenOptions,
 ): Promise<DialectClient> {
+  const endpoint = [endpoints].flat()[0]!;
   const session = await openNativeSession(endpoint);
   const id = { name: primitive };
   const stopped = new AbortController();

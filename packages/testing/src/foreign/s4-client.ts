@@ -4,7 +4,7 @@
 import type { Dialect, DialectClient, OpenOptions, Seen, Watch } from "./dialect-client.ts";
 import { GrpcChannel } from "./grpc-channel.ts";
 
-export interface S4Latch {
+interface S4Latch {
   readonly meta: {
     readonly revision: { readonly num: string } | null;
     readonly physical_timestamp: { readonly time: { readonly seconds: string } } | null;
@@ -85,7 +85,7 @@ function openS4({ endpoint, primitive, candidate }: OpenOptions): DialectClient 
 }
 
 /** @throws where the original's client would crash: an answer without a latch */
-export function seenOfLatch(latch: S4Latch | null): Seen {
+function seenOfLatch(latch: S4Latch | null): Seen {
   if (latch === null) throw new Error("an S4 answer without a latch");
   const { meta, leader, participants } = latch;
   return { term: BigInt(meta?.revision?.num ?? "0"), leader, list: participants };

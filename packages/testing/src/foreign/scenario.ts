@@ -21,9 +21,9 @@ export interface Step {
   readonly fails?: number;
 }
 
-export type Who = 1 | 2 | 3;
+type Who = 1 | 2 | 3;
 
-export interface State {
+interface State {
   readonly term: number;
   /** Everybody, the leader first. */
   readonly list: readonly Who[];
