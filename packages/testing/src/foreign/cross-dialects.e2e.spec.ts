@@ -60,7 +60,7 @@ test(
     );
     const everybodyIsTold = async (term: bigint, ...list: string[]): Promise<void> => {
       const told = watches.map(async ({ dialect, watch }) => textOf(dialect, await watch.next()));
-      const expected = DIALECTS.map(({ hasTermInEvents }) =>
+      const expected = watches.map(({ dialect: { hasTermInEvents } }) =>
         text(hasTermInEvents ? term : "-", list),
       );
       expect(await Promise.all(told)).toEqual(expected);
@@ -89,6 +89,8 @@ test(
     await everybodyIsTold(3n, "S0", "S1", "native", "S2", "S3", "S4");
     await S4!.close();
     await everybodyIsTold(3n, "S0", "S1", "native", "S2", "S3");
+    // Whoever closes is told of it as the last of its stream.
+    await expect(watches.pop()!.watch.next()).rejects.toThrow("the stream has ended");
     await S2!.steer("evict", "S0");
     await everybodyIsTold(4n, "S1", "native", "S2", "S3");
     await S3!.steer("withdraw", "S1");
