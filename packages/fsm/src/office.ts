@@ -21,7 +21,10 @@ export interface Difference {
   readonly left?: readonly Placed[];
   readonly moved?: readonly Moved[];
   readonly updated?: readonly Updated[];
-  /** A restored term: the office counts as taken anew under it. Above or at the present one. */
+  /**
+   * A restored term: somebody has led under it, and whoever leads counts as having taken office anew.
+   * Of no effect where it is not above the present one.
+   */
   readonly restoredTerm?: bigint;
 }
 
@@ -46,10 +49,10 @@ export function settle(
   const { term: termBefore, sinceMs: sinceMsBefore } = election;
   state.revision += 1n;
   if (isTermRestored) election.term = difference.restoredTerm!;
-  if (takesOffice) {
-    election.term += 1n;
+  if (takesOffice) election.term += 1n;
+  if (takesOffice || isTermRestored) {
     election.isLed = true;
-    election.sinceMs = state.timeMs;
+    if (leader !== undefined) election.sinceMs = state.timeMs;
   }
   assert(election.term >= termBefore, "E3: a term never falls");
   const risen = election.term - (isTermRestored ? difference.restoredTerm! : termBefore);

@@ -37,9 +37,7 @@ function problemOf(turn: Turn, operation: RestoreLatch): Refused | undefined {
   const text = keyText(operation.key);
   const current =
     state.elections.get(text)?.term ?? state.tombstones.get(text)?.term ?? state.termFloor;
-  if (term > current + state.limits.restoredTermLead) return refused("invalid_restore");
-  const isTooLong = participants.length > state.limits.candidatesPerElectionMax;
-  return isTooLong ? refused("too_many_candidates") : undefined;
+  return term > current + state.limits.restoredTermLead ? refused("invalid_restore") : undefined;
 }
 
 /** Whether the sessions that would have to be opened can be. */

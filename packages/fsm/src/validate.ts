@@ -229,6 +229,7 @@ function checkOrder(order: CallOrder): Problem {
 function checkRestore(limits: Limits, operation: RestoreLatch): Problem {
   const { leader, term, participants } = operation;
   return (
+    checkCount("operation.participants", participants.length, limits.candidatesPerElectionMax) ??
     checkUint64("operation.term", term) ??
     (leader === undefined ? undefined : checkCandidate(limits, leader, "operation.leader")) ??
     firstProblem(

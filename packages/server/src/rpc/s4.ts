@@ -22,7 +22,13 @@ import {
   ResponseType,
   type Snapshot,
 } from "@conclave/api/s4";
-import { type DialectDone, type DialectOperation, leaderFirst, type TermView } from "@conclave/fsm";
+import {
+  type DialectDone,
+  type DialectOperation,
+  defaultLimits,
+  leaderFirst,
+  type TermView,
+} from "@conclave/fsm";
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { callDialect } from "./dialect-call.ts";
 import {
@@ -154,6 +160,10 @@ async function restore(
   const { key } = caller;
   const { clock, sessions, drawSessionId, options } = services;
   const { meta, leader = "", participants = [] } = snapshot?.latch ?? {};
+  // Before a session is drawn for each.
+  if (participants.length > PARTICIPANTS_MAX) {
+    throw errorOf(dialectFailure("invalid", `participants: at most ${PARTICIPANTS_MAX}`));
+  }
   const restored = participants.map((candidate) => ({
     candidate,
     sessionId: sessions.idOf("s4", candidate) ?? drawSessionId(),
@@ -171,6 +181,8 @@ async function restore(
     sessions.adopt({ dialect: "s4", name, sessionId, key, sentMs });
   }
 }
+
+const PARTICIPANTS_MAX = defaultLimits.candidatesPerElectionMax;
 
 function participantOf({ participant }: Caller): string {
   if (participant === undefined) {

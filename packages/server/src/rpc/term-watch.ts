@@ -110,15 +110,16 @@ function changed(before: TermView, change: Change): TermView | undefined {
   const { cause, joined, left, moved, term, termBefore, timeMs } = change;
   // A name that is created again reports 0 until it is led again.
   if (cause === "deleted") return { term: 0n, candidates: [] };
-  const hasNewLeader = term > termBefore;
-  if (!hasNewLeader && joined.length + left.length + moved.length === 0) return undefined;
+  const hasNewTerm = term > termBefore;
+  if (!hasNewTerm && joined.length + left.length + moved.length === 0) return undefined;
   const gone = new Set([...left, ...moved].map(({ candidate }) => candidate.name));
   const candidates = before.candidates.filter((name) => !gone.has(name));
   const placed = [...joined, ...moved].sort((a, b) => a.position - b.position);
   for (const { candidate, position } of placed) candidates.splice(position, 0, candidate.name);
-  const sinceMs = hasNewLeader ? timeMs : before.sinceMs;
+  // A Restore may raise the term of an office that nobody holds.
+  const sinceMs = hasNewTerm && candidates.length > 0 ? timeMs : before.sinceMs;
   return {
-    term: hasNewLeader ? term : before.term,
+    term: hasNewTerm ? term : before.term,
     ...(sinceMs === undefined ? {} : { sinceMs }),
     changedMs: timeMs,
     candidates,
