@@ -10,11 +10,12 @@
  */
 
 import type { SessionId } from "@conclave/fsm";
+import { estimateBytes } from "./command-bytes.ts";
 import type { AttachmentId } from "./deadlines.ts";
 import type { ForwardCalls, ForwardOutcome } from "./forward-calls.ts";
 import type { ForwardedDisconnect, SubmissionAnswer } from "./forward-messages.ts";
 import type { LedSettled } from "./leadership.ts";
-import { type CommandBatch, estimateBytes } from "./proposals.ts";
+import type { CommandBatch } from "./proposals.ts";
 import type { ArrivedRenewal, LeaseOutcome } from "./renewals.ts";
 import type { ConfirmOutcome, LogRole } from "./replicated-log.ts";
 import { strictCallOf } from "./strict-turns.ts";

@@ -9,6 +9,7 @@
 
 import { assert } from "@conclave/base";
 import { type Command, encodeEntry, type LogEntry, type Reply } from "@conclave/fsm";
+import { estimateBytes } from "./command-bytes.ts";
 import type { CommittedEntry, ProposeOutcome, ReplicatedLog } from "./replicated-log.ts";
 
 export type SubmissionOutcome =
@@ -265,24 +266,6 @@ function settle(item: Gathered, outcome: LedOutcome): void {
   if (item.isSettled) return;
   item.isSettled = true;
   item.submission.settle(outcome);
-}
-
-/**
- * How much of an entry commands take: an upper estimate for what our validation lets through. Only
- * the sizing of entries and queues depends on it.
- */
-export function estimateBytes(commands: readonly Command[]): number {
-  let bytes = 0;
-  for (const command of commands) {
-    bytes += 128;
-    if ("candidate" in command) bytes += 3 * command.candidate.length;
-    if ("metadata" in command) {
-      for (const [key, value] of command.metadata) bytes += 8 + 3 * (key.length + value.length);
-    }
-    if ("key" in command) bytes += 3 * (command.key.name.length + command.key.namespace.length);
-    if ("sessions" in command) bytes += 16 * command.sessions.length;
-  }
-  return bytes;
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {

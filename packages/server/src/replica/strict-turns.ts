@@ -18,7 +18,8 @@ import {
   type SessionId,
   strictNumbersOf,
 } from "@conclave/fsm";
-import { type CommandBatch, estimateBytes, type LedOutcome } from "./proposals.ts";
+import { estimateBytes } from "./command-bytes.ts";
+import type { CommandBatch, LedOutcome } from "./proposals.ts";
 
 export interface StrictTurnsOptions {
   readonly isLeading: () => boolean;

@@ -9,10 +9,10 @@
  */
 
 import type { Prng } from "@conclave/base";
+import { estimateBytes } from "./command-bytes.ts";
 import type { AttachmentId } from "./deadlines.ts";
 import type { LedSettled } from "./leadership.ts";
-import type { SubmissionOutcome } from "./proposals.ts";
-import { type CommandBatch, estimateBytes, type LedOutcome } from "./proposals.ts";
+import type { CommandBatch, LedOutcome, SubmissionOutcome } from "./proposals.ts";
 import type { LogRole } from "./replicated-log.ts";
 import { RetryPace } from "./retry-pace.ts";
 
