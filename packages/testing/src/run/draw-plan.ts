@@ -150,7 +150,7 @@ function drawManners(prng: Prng, clients: readonly ClientPlan[]): readonly Clien
       ? {
           serving: {
             drainMs: pick(prng, [0, 100, 1_000]),
-            lingersMs: pick(prng, [50, 500, 3_000]),
+            lingersMs: pick(prng, [50, 200, 800]),
           },
         }
       : {}),
