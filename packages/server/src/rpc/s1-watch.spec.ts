@@ -69,6 +69,7 @@ describe("bug 45: a watch ends when", () => {
     await one.closeSession();
     await settled();
     expect([watch.end, isWatched(memory)]).toEqual(["closed", false]);
+    expect(watch.seen).toEqual(["1 - []"]);
   });
 
   test("its session expires", async () => {
@@ -85,6 +86,7 @@ describe("bug 45: a watch ends when", () => {
     await one.close();
     await settled();
     expect(watch.end).toBe("closed");
+    expect(watch.seen).toEqual(["1 - []"]);
     expect(other.end).toBeUndefined();
     expect(other.seen).toEqual(["1 - []"]);
   });
@@ -110,6 +112,7 @@ describe("bug 45: a watch ends when", () => {
     });
     await settled();
     expect(watch.end).toBe("closed");
+    expect(watch.seen).toEqual(["0 - []"]);
   });
 
   test("its node stops: to be opened again elsewhere", async () => {

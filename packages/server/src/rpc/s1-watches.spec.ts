@@ -47,9 +47,9 @@ test("a watch whose caller has gone is let go at once, though nobody takes from 
   const caller = new AbortController();
   const held = [hold(caller.signal), hold()];
   caller.abort();
-  expect(held.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+  expect(held.map(({ ending }) => ending.aborted)).toEqual([true, false]);
   expect(watches.size).toBe(1);
-  expect(hold(caller.signal).signal.aborted).toBe(true);
+  expect(hold(caller.signal).ending.aborted).toBe(true);
   expect(watches.size).toBe(1);
 });
 
@@ -59,32 +59,32 @@ test("a watch that is left is not ended, and leaving again is nothing", async ()
   held.leave();
   expect(watches.size).toBe(0);
   await run({ kind: "close-session", sessionId: SESSION });
-  expect(held.signal.aborted).toBe(false);
+  expect(held.ending.aborted).toBe(false);
 });
 
 test("the end of its session or of its primitive ends a watch, and no other session's does", async () => {
   const held = hold();
   await run({ kind: "close-session", sessionId: 3n });
-  expect(held.signal.aborted).toBe(false);
+  expect(held.ending.aborted).toBe(false);
   await run(call(2, "close"));
-  expect([held.signal.aborted, watches.size]).toEqual([true, 0]);
+  expect([held.ending.aborted, watches.size]).toEqual([true, 0]);
 
   await run(call(3, "create"));
   const again = hold();
   await run({ kind: "close-session", sessionId: SESSION });
-  expect([again.signal.aborted, watches.size]).toEqual([true, 0]);
+  expect([again.ending.aborted, watches.size]).toEqual([true, 0]);
 });
 
 test("a state of another node's ends those watches whose primitive is not in it", async () => {
   const snapshot = memory.log(1).takeSnapshot();
   const held = hold();
   memory.log(1).install(snapshot);
-  expect(held.signal.aborted).toBe(false);
+  expect(held.ending.aborted).toBe(false);
   await run(call(2, "close"));
   const closed = memory.log(1).takeSnapshot();
 
   memory.log(1).install(snapshot);
   const late = hold();
   memory.log(1).install(closed);
-  expect([late.signal.aborted, watches.size]).toEqual([true, 0]);
+  expect([late.ending.aborted, watches.size]).toEqual([true, 0]);
 });

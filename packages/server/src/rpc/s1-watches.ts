@@ -11,7 +11,7 @@ import type { Place } from "./s1-headers.ts";
 
 export interface WatchHold {
   /** Aborted once there is nothing left to watch, or nobody. */
-  readonly signal: AbortSignal;
+  readonly ending: AbortSignal;
   /** Lets go of it; aborting does so too, since nobody may be left to call this. */
   leave(): void;
 }
@@ -31,7 +31,7 @@ export class S1Watches {
     ending.signal.addEventListener("abort", leave);
     caller.addEventListener("abort", end);
     if (caller.aborted) end();
-    return { signal: ending.signal, leave };
+    return { ending: ending.signal, leave };
   }
 
   /** How many are held. */

@@ -147,8 +147,8 @@ async function getTerm(
 }
 
 /**
- * Nothing first, then each state after a change, until the caller goes, its session ends, or it
- * closes the primitive.
+ * Nothing first, then each state after a change, until the caller goes; or its session ends or closes
+ * the primitive, and what that changes is told.
  */
 async function* watch(
   services: DialectServices,
@@ -167,9 +167,9 @@ async function* watch(
   }
   // What changes while the watch begins is news as well.
   let last = termViewOf(partition.view(key));
-  const { signal, leave } = watches.hold(place, context.signal);
+  const { ending, leave } = watches.hold(place, context.signal);
   try {
-    for await (const term of watchTerms(services, key, "s1", signal)) {
+    for await (const term of watchTerms(services, key, "s1", context.signal, ending)) {
       if (isSame(term, last)) continue;
       last = term;
       const operation = operationHeaders(partition.state.index);
