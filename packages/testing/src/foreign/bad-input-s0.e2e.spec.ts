@@ -99,6 +99,11 @@ const REFUSED: readonly BadRequest<Ground>[] = [
   row("a partition that is not home", "ERROR in band", (g) =>
     g.evict({ partition: ELSEWHERE, session_id: g.elsewhere, request_id: 1 }),
   ),
+  row("a read at a partition that is not home", "ERROR in band", (g) =>
+    g.ask(`${S0_ELECTION}/GetTerm`, {
+      header: { name: NAME, partition: ELSEWHERE, session_id: g.elsewhere },
+    }),
+  ),
   row("no candidate", "ERROR in band", (g) => g.evict({}, { candidate_id: "" })),
   row("a candidate that is too long", "ERROR in band", (g) =>
     g.evict({}, { candidate_id: TOO_LONG }),
@@ -127,6 +132,16 @@ describe("a request of S0 is refused, and changes nothing, that has", () => {
   test.each(REFUSED)("$what: $is", async ({ ask, is }) => {
     expect(await outcomeOf(ask(ground))).toBe(is);
   });
+});
+
+test("whoever asks a partition that is not home is told which is", async () => {
+  const header = { name: NAME, partition: ELSEWHERE, session_id: ground.elsewhere };
+  const { message, headers } = await ground.channel.once<S0Answer>(`${S0_ELECTION}/GetTerm`, {
+    header,
+  });
+
+  expect(message.header.status).toBe("ERROR");
+  expect(headers.get("conclave-refusal")).toEqual([`partition: the home of this name is ${HOME}`]);
 });
 
 test("a number that comes again with other content is answered as the first time", async () => {
