@@ -24,6 +24,7 @@ import { type CallOutcome, callDialect } from "./dialect-call.ts";
 import { type DialectFailure, dialectFailure } from "./dialect-failure.ts";
 import type { DialectName } from "./dialect-options.ts";
 import { KeptSession } from "./kept-session.ts";
+import { holdWatch, type WatchHold } from "./watch-hold.ts";
 
 /** How a caller is known. */
 export interface Carrier {
@@ -41,8 +42,8 @@ export interface CarrierSession {
   readonly sessionId: SessionId;
   /** Aborted when this node gave it up: what hangs on it ends with UNAVAILABLE. */
   readonly lost: AbortSignal;
-  /** Aborted when the session has closed the primitive, as far as this node knows. */
-  closing(key: PrimitiveKey): AbortSignal;
+  /** Ends once the session has closed the primitive, as far as this node knows. */
+  watch(key: PrimitiveKey, caller: AbortSignal): WatchHold;
   call(operation: DialectOperation, patience: Patience, order?: CallOrder): Promise<CallOutcome>;
 }
 
@@ -158,7 +159,7 @@ export class CarrierSessions {
       sessionId,
       // It may be closed, and ends, at any node: streams are its owner's to end.
       lost: new AbortController().signal,
-      closing: () => new AbortController().signal,
+      watch: (_, caller) => holdWatch(caller, () => () => {}),
       call: (operation, patience, order = FREE) =>
         callDialect(
           node.homeOf(operation.key),

@@ -3,6 +3,8 @@
 
 import { describe, expect, test } from "vitest";
 import { createMemoryNode, settled } from "../replica/memory-node.ts";
+import type { CarrierSession } from "./carrier-sessions.ts";
+import { KeptSession } from "./kept-session.ts";
 import {
   ask,
   atFollower,
@@ -103,3 +105,22 @@ describe("a node that cannot renew a session", () => {
     expect(home.view(KEY).leader).toBeUndefined();
   });
 });
+
+test("nothing is kept of the primitives that a session has watched", async () => {
+  const place = createMemoryNode();
+  const session = sessionOf(sessionsOf(place), { connection: new MemoryConnection() });
+  const callers = [1, 2, 3].map(() => new AbortController());
+  const holds = callers.map(({ signal }, i) => session.watch({ ...KEY, name: `e${i}` }, signal));
+  expect(watchedCountOf(session)).toBe(3);
+
+  callers[0]?.abort();
+  holds[1]?.leave();
+  await ask(place, session, "close", { name: "e2" });
+
+  expect(watchedCountOf(session)).toBe(0);
+  expect(holds.map(({ ending }) => ending.aborted)).toEqual([true, false, true]);
+});
+
+function watchedCountOf(session: CarrierSession): number {
+  return session instanceof KeptSession ? session.watchedCount : Number.NaN;
+}

@@ -19,6 +19,7 @@ import type { Patience } from "./commands.ts";
 import type { Connection } from "./connection-context.ts";
 import { type CallOutcome, callDialect } from "./dialect-call.ts";
 import { type DialectFailure, dialectFailure } from "./dialect-failure.ts";
+import { holdWatch, type WatchHold } from "./watch-hold.ts";
 
 export interface KeptSessionOptions {
   readonly node: ElectionNode;
@@ -51,7 +52,8 @@ export class KeptSession {
   readonly #registrations = new Map<number, Registration>();
   /** What it may have candidacies in. */
   readonly #entered = new Set<string>();
-  readonly #closings = new Map<string, AbortController>();
+  /** By primitive, what ends the streams that are open on it. */
+  readonly #watches = new Map<string, Set<() => void>>();
   #underWayCount = 0;
   #renewals = 0n;
   #cancelTimer: CancelTimer = () => {};
@@ -71,10 +73,21 @@ export class KeptSession {
     return this.#lost.signal;
   }
 
-  closing(key: PrimitiveKey): AbortSignal {
-    const closing = this.#closings.get(keyText(key)) ?? new AbortController();
-    this.#closings.set(keyText(key), closing);
-    return closing.signal;
+  watch(key: PrimitiveKey, caller: AbortSignal): WatchHold {
+    const text = keyText(key);
+    return holdWatch(caller, (end) => {
+      const ends = this.#watches.get(text) ?? new Set();
+      this.#watches.set(text, ends.add(end));
+      return () => {
+        ends.delete(end);
+        if (ends.size === 0 && this.#watches.get(text) === ends) this.#watches.delete(text);
+      };
+    });
+  }
+
+  /** On how many primitives it has streams open. */
+  get watchedCount(): number {
+    return this.#watches.size;
   }
 
   /** It lives as long as this connection does, at least. */
@@ -130,8 +143,7 @@ export class KeptSession {
    */
   left(key: PrimitiveKey): void {
     const text = keyText(key);
-    this.#closings.get(text)?.abort();
-    this.#closings.delete(text);
+    for (const end of [...(this.#watches.get(text) ?? [])]) end();
     this.#entered.delete(text);
     if (this.#entered.size + this.#underWayCount > 0) return;
     this.stop();

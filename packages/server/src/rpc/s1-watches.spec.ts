@@ -3,7 +3,8 @@
 import type { Command } from "@conclave/fsm";
 import { beforeEach, expect, test } from "vitest";
 import { createMemoryNode, type MemoryNode, settled } from "../replica/memory-node.ts";
-import { S1Watches, type WatchHold } from "./s1-watches.ts";
+import { S1Watches } from "./s1-watches.ts";
+import type { WatchHold } from "./watch-hold.ts";
 
 const KEY = { kind: "election", namespace: "default", name: "e" } as const;
 /** By the partition's counter: the session is opened first, and then creates. */

@@ -8,30 +8,14 @@
 import { type Applied, createdPrimitive } from "@conclave/fsm";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import type { Place } from "./s1-headers.ts";
-
-export interface WatchHold {
-  /** Aborted once there is nothing left to watch, or nobody. */
-  readonly ending: AbortSignal;
-  /** Lets go of it; aborting does so too, since nobody may be left to call this. */
-  leave(): void;
-}
+import { holdWatch, type WatchHold } from "./watch-hold.ts";
 
 export class S1Watches {
   readonly #partitions = new Map<number, PartitionWatches>();
 
   /** @param place of a primitive that the session has created, as the partition's replica knows. */
   hold({ partition, sessionId, primitiveId }: Place, caller: AbortSignal): WatchHold {
-    const ending = new AbortController();
-    const end = (): void => ending.abort();
-    const forget = this.#on(partition).join({ sessionId, primitiveId, end });
-    const leave = (): void => {
-      caller.removeEventListener("abort", end);
-      forget();
-    };
-    ending.signal.addEventListener("abort", leave);
-    caller.addEventListener("abort", end);
-    if (caller.aborted) end();
-    return { ending: ending.signal, leave };
+    return holdWatch(caller, (end) => this.#on(partition).join({ sessionId, primitiveId, end }));
   }
 
   /** How many are held. */

@@ -9,6 +9,7 @@ import type { DialectName } from "./dialect-options.ts";
 import type { DialectServices } from "./dialect-service.ts";
 import { readTerm } from "./term-view.ts";
 import { watchTerms } from "./term-watch.ts";
+import { holdUntil } from "./watch-hold.ts";
 
 /**
  * First the state, read as `readTerm` reads it, so that it is no older than any answer which the
@@ -27,9 +28,15 @@ export async function* watchInSession(
   const { node } = services;
   const read = await readTerm(node.homeOf(key), key, node.giveUpAtMs(context.timeoutMs()));
   if (isDialectFailure(read)) throw dialectErrorOf(read, dialect);
-  const signals = session === undefined ? [context.signal] : [context.signal, session.lost];
-  const closing = session?.closing(key);
-  yield* watchTerms(services, key, dialect, AbortSignal.any(signals), closing);
+  const { signal: caller } = context;
+  const gone = holdUntil(caller, session?.lost);
+  const open = session?.watch(key, caller);
+  try {
+    yield* watchTerms(services, key, dialect, gone.ending, open?.ending);
+  } finally {
+    gone.leave();
+    open?.leave();
+  }
   if (session?.lost.aborted === true) {
     const message = "the connection's session has ended; open the stream again";
     throw dialectErrorOf(dialectFailure("unavailable", message), dialect);
