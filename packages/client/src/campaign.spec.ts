@@ -344,3 +344,35 @@ function unhandledRejections(): Disposable & { readonly reasons: readonly unknow
     },
   };
 }
+
+test("a resignation ends when its candidate is out, though an operator has given the office away", async () => {
+  const world = createWorld({ partitionCount: 1 });
+  const [a, b] = [await world.start(), await world.start()];
+  let held: Leadership | undefined;
+  const work = (leadership: Leadership): Promise<void> => {
+    held = leadership;
+    return new Promise(() => {});
+  };
+  const drained = { candidate: "a", ttlMs: 10_000, drainMs: 300 };
+  void a.client.election("orders").serve(work, drained);
+  await world.settle();
+  void b.client.election("orders").campaign({ candidate: "b", ttlMs: 10_000 });
+  await world.settle();
+  let isOut = false;
+  void held?.resign().then(() => {
+    isOut = true;
+  });
+
+  await b.client.election("orders").admin.anoint("b");
+  await world.settle();
+  expect(() => held?.assertHeld()).toThrow();
+  a.fromServer = () => undefined;
+  await world.advance(400);
+  expect(isOut).toBe(false);
+
+  a.fromServer = (frame) => frame;
+  a.network.reset();
+  await world.advance(1_000);
+  expect(isOut).toBe(true);
+  expect(world.server.election("orders")?.list.map(({ name }) => name)).toEqual(["b"]);
+});

@@ -72,9 +72,12 @@ export class HeldOffice implements Leadership {
     return Math.max(0, this.#ground.remainingMs());
   }
 
-  /** For how long it is worth waiting for the end of a resignation; costs less than `remainingMs`. */
+  /**
+   * For how long it is worth waiting until the candidate is out: as long as its session holds it in.
+   * That may be longer than the office, which an operator can have given to somebody else.
+   */
   get patienceMs(): number {
-    return this.#isOver || !this.#ground.isConfirmed() ? 0 : this.#ground.patienceMs();
+    return this.#ground.patienceMs();
   }
 
   assertHeld(marginMs = 0): Fence {
