@@ -141,6 +141,11 @@ export class Leadership {
     this.#expiries.judge();
   }
 
+  /** Holds nothing any more until its turn comes: this node is about to stop. */
+  close(): void {
+    this.#turns.close();
+  }
+
   /** Nobody waits for an answer. */
   get isIdle(): boolean {
     return this.#proposals.isIdle && this.#turns.isIdle;

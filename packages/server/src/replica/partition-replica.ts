@@ -121,8 +121,7 @@ export class PartitionReplica implements WatchedPartition {
       prng: prng.child("rounds"),
       ended: (tookMs, hasPassed) => options.observer?.roundEnded(tookMs, hasPassed),
     });
-    const state = (): PartitionState => this.#state;
-    const rounds = this.#rounds;
+    const [rounds, state] = [this.#rounds, (): PartitionState => this.#state];
     this.leadership = new Leadership({ log, rounds, loop, monotonicMs, logTimeMs, state });
     this.#forwarding = new Forwarding({
       partition: number,
@@ -295,6 +294,7 @@ export class PartitionReplica implements WatchedPartition {
   /** Takes no more commands of this node's clients; those under way are answered. */
   close(): void {
     this.#submissions.close();
+    this.leadership.close();
   }
 
   /** Nobody waits for an answer, here or at another node. */

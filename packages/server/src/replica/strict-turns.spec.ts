@@ -293,4 +293,26 @@ describe("several nodes", () => {
 
     expect(come(held)).toEqual(["no-leader"]);
   });
+
+  test("a leader that stops waits for nobody's missing number, and the calls that it held go on elsewhere", async () => {
+    const cluster = await createMemoryCluster();
+    const [one, two] = [cluster.at(1).node, cluster.at(2).node];
+    const caller = await Caller.open(two);
+    const forwarded = caller.send(two, 2);
+    await settled();
+
+    one.beginShutdown();
+    let isDrained = false;
+    void one.drained().then(() => {
+      isDrained = true;
+    });
+    await cluster.advance(1_000);
+    expect([isDrained, ...come(forwarded)]).toEqual([true, undefined]);
+    cluster.group(1).lead(2);
+    await cluster.advance(1_000);
+    const first = caller.send(two, 1);
+    await cluster.advance(1_000);
+
+    expect(come(first, forwarded)).toEqual(["done", "done"]);
+  });
 });

@@ -75,6 +75,7 @@ export class StrictTurns {
   #gaps = new Map<SessionId, Gap>();
   #heldBytes = 0;
   #heldCount = 0;
+  #isClosed = false;
 
   constructor(options: StrictTurnsOptions) {
     this.#options = options;
@@ -89,6 +90,8 @@ export class StrictTurns {
     // The state machine knows what to say of a session that is not here.
     if (last === undefined || call.order.number <= last + 1) {
       this.#propose(call, submission, settle);
+    } else if (this.#isClosed) {
+      settle({ kind: "not-led" });
     } else {
       this.#hold(call, last, { call, submission, settle, bytes: estimateBytes([call]) });
     }
@@ -103,6 +106,16 @@ export class StrictTurns {
   roleChanged(): void {
     if (this.#options.isLeading()) return;
     this.#underWay = new Map();
+    this.#giveBack();
+  }
+
+  /** Nobody is to wait for what this node does next; whoever leads then goes on with it. */
+  close(): void {
+    this.#isClosed = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
     const gaps = [...this.#gaps.values()];
     this.#gaps = new Map();
     for (const { held } of gaps) for (const item of held) this.#settle(item, { kind: "not-led" });
