@@ -161,6 +161,25 @@ describe("without a connection that lasts", () => {
     },
   );
 
+  test.each(["s0", "s1"] as const)(
+    "a session of %s is no native one, though its id can be guessed",
+    async (dialect) => {
+      const place = createMemoryNode();
+      place.node.homeOf(KEY).submit({
+        commands: [{ kind: "open-indexed-session", dialect, ttlMs: 60_000 }],
+        giveUpAtMs: place.node.giveUpAtMs(),
+        mayUseReserve: true,
+        settle: () => {},
+      });
+      await settled();
+
+      const session = sessionOf(sessionsOf(place), { nativeSession: "1" });
+      expect(causeOf(await ask(place, session, "enter"))).toBe("forbidden");
+
+      expect(listOf(place)).toBe("0 []");
+    },
+  );
+
   test("a native session is its owner's to renew, and gone when it is", async () => {
     const place = createMemoryNode();
     const session = sessionOf(sessionsOf(place), { nativeSession: "7" });

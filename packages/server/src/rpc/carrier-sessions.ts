@@ -21,9 +21,10 @@ import type { ElectionNode } from "../replica/election-node.ts";
 import type { Patience } from "./commands.ts";
 import type { Connection } from "./connection-context.ts";
 import { type CallOutcome, callDialect } from "./dialect-call.ts";
-import { type DialectFailure, dialectFailure } from "./dialect-failure.ts";
+import { type DialectFailure, dialectFailure, failureOfDialectRefusal } from "./dialect-failure.ts";
 import type { DialectName } from "./dialect-options.ts";
 import { KeptSession } from "./kept-session.ts";
+import { numberingAt } from "./read-barrier.ts";
 import { holdWatch, type WatchHold } from "./watch-hold.ts";
 
 /** How a caller is known. */
@@ -91,10 +92,10 @@ export class CarrierSessions {
     if (nativeSession !== undefined) return this.#native(nativeSession);
     if (connection?.isShared !== true) return NEEDS_SESSION;
     if (this.#isShutDown) return SHUTTING_DOWN;
-    const { drawSessionId, keptMax = KEPT_MAX } = this.#options;
+    const { drawSessionId } = this.#options;
     const key = textOf(carrier, connection);
     const known = this.#kept.get(key);
-    if (known === undefined && this.#kept.size >= keptMax) return TOO_MANY;
+    if (known === undefined && this.#isFull) return TOO_MANY;
     const session = known ?? this.#open(key, drawSessionId());
     session.hold(connection);
     return session;
@@ -132,8 +133,15 @@ export class CarrierSessions {
   adopt({ dialect, name, sessionId, key: primitive, sentMs }: Adoption): void {
     if (!hasSession(this.#options.node.homeOf(primitive).state, sessionId)) return;
     const key = textOfName(dialect, name);
-    const session = this.#kept.get(key) ?? this.#open(key, sessionId);
+    const known = this.#kept.get(key);
+    // It then lives for the grace, and its name takes the place over from it.
+    if (known === undefined && this.#isFull) return;
+    const session = known ?? this.#open(key, sessionId);
     if (session.sessionId === sessionId) session.wasOpened(primitive, sentMs);
+  }
+
+  get #isFull(): boolean {
+    return this.#kept.size >= (this.#options.keptMax ?? KEPT_MAX);
   }
 
   /** How many are kept, those in their grace included. */
@@ -160,12 +168,14 @@ export class CarrierSessions {
       // It may be closed, and ends, at any node: streams are its owner's to end.
       lost: new AbortController().signal,
       watch: (_, caller) => holdWatch(caller, () => () => {}),
-      call: (operation, patience, order = FREE) =>
-        callDialect(
-          node.homeOf(operation.key),
-          { kind: "dialect-call", sessionId, order, operation },
-          patience,
-        ),
+      call: async (operation, patience, order = FREE) => {
+        const home = node.homeOf(operation.key);
+        const numbering = await numberingAt(home, sessionId, patience.giveUpAtMs);
+        if (typeof numbering === "object") return numbering;
+        if (numbering === "s0" || numbering === "s1") return NOT_NATIVE;
+        const call = { kind: "dialect-call", sessionId, order, operation } as const;
+        return await callDialect(home, call, patience);
+      },
     };
   }
 }
@@ -182,6 +192,12 @@ const NEEDS_SESSION: DialectFailure = dialectFailure(
   "precondition",
   "a session is needed: over HTTP/2 the connection is one; else open one by conclave.v1.SessionService and send its id in decimal as session-id",
 );
+
+/** Its id is a count and no secret. */
+const NOT_NATIVE: DialectFailure = failureOfDialectRefusal({
+  kind: "refused",
+  reason: "session_mismatch",
+});
 
 const TOO_MANY: DialectFailure = dialectFailure(
   "exhausted",

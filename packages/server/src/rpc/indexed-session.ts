@@ -28,7 +28,7 @@ import {
   failureOfDialectRefusal,
   failureOfDialectSubmission,
 } from "./dialect-failure.ts";
-import { barrier } from "./read-barrier.ts";
+import { numberingAt } from "./read-barrier.ts";
 
 type IndexedDialect = "s0" | "s1";
 
@@ -100,11 +100,8 @@ export async function closeIndexedSession(
   sessionId: SessionId,
   patience: Patience,
 ): Promise<boolean> {
-  if (numberingOf(partition.state, sessionId) === undefined) {
-    const failure = await barrier(partition, patience.giveUpAtMs);
-    if (failure !== undefined) throw dialectErrorOf(failure, dialect);
-  }
-  const numbering = numberingOf(partition.state, sessionId);
+  const numbering = await numberingAt(partition, sessionId, patience.giveUpAtMs);
+  if (typeof numbering === "object") throw dialectErrorOf(numbering, dialect);
   if (numbering !== dialect) return numbering === "ended";
   const outcome = await new Promise<SubmissionOutcome>((settle) => {
     partition.closeSession(sessionId, { ...patience, mayUseReserve: true, settle });

@@ -126,7 +126,10 @@ export class KeptSession {
     if (this.#isOver) return outcome;
     const isAnswered = outcome.kind === "dialect-done" || !isAboutSession(outcome);
     if (isAnswered && !registration.isOpen) this.#opened(registration, sentMs);
-    if (isAnswered && operation.kind === "close") this.left(operation.key);
+    if (!isAnswered) return outcome;
+    // A Close that was under way with it may have been answered first.
+    if (operation.kind === "close") this.left(operation.key);
+    else this.#entered.add(keyText(operation.key));
     return outcome;
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Waiting for the leader's word, where this node's replica alone may be behind. */
 
+import { numberingOf, type SessionId } from "@conclave/fsm";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import { type DialectFailure, failureOfDialectRead } from "./dialect-failure.ts";
 
@@ -17,4 +18,15 @@ export function barrier(
         resolve(outcome.kind === "failed" ? failureOfDialectRead(outcome) : undefined),
     });
   });
+}
+
+/** Which protocol's session it is, if any; one that this replica does not know may be at the leader. */
+export async function numberingAt(
+  partition: PartitionReplica,
+  sessionId: SessionId,
+  giveUpAtMs: number,
+): Promise<ReturnType<typeof numberingOf> | DialectFailure> {
+  const known = numberingOf(partition.state, sessionId);
+  if (known !== undefined) return known;
+  return (await barrier(partition, giveUpAtMs)) ?? numberingOf(partition.state, sessionId);
 }

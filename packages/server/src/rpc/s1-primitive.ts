@@ -17,7 +17,7 @@ import {
   failureOfDialectRefusal,
   isDialectFailure,
 } from "./dialect-failure.ts";
-import { barrier } from "./read-barrier.ts";
+import { barrier, numberingAt } from "./read-barrier.ts";
 import type { NumberedPlace, Place } from "./s1-headers.ts";
 
 export const UNKNOWN_SESSION: DialectFailure = failureOfDialectRefusal({
@@ -34,11 +34,9 @@ export async function strangerOf(
   { partition, sessionId }: Place,
   giveUpAtMs: number,
 ): Promise<DialectFailure | undefined> {
-  if (numberingOf(partition.state, sessionId) === undefined) {
-    const unread = await barrier(partition, giveUpAtMs);
-    if (unread !== undefined) return unread;
-  }
-  return numberingOf(partition.state, sessionId) === "s1" ? undefined : UNKNOWN_SESSION;
+  const numbering = await numberingAt(partition, sessionId, giveUpAtMs);
+  if (typeof numbering === "object") return numbering;
+  return numbering === "s1" ? undefined : UNKNOWN_SESSION;
 }
 
 /**
