@@ -7,10 +7,13 @@ export interface NativeView {
   readonly revision: bigint;
   /** Everybody, the leader first. */
   readonly list: readonly string[];
+  /** What tells their sessions apart, in the same order. */
+  readonly instances: readonly string[];
 }
 
 interface Named {
   readonly name: string;
+  readonly instance: string;
 }
 
 interface GetAnswer {
@@ -38,6 +41,7 @@ export async function nativeView(
     term: BigInt(term),
     revision: BigInt(revision),
     list: everybody.map((candidate) => candidate.name),
+    instances: everybody.map((candidate) => candidate.instance),
   };
 }
 

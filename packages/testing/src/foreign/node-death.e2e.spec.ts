@@ -3,6 +3,7 @@
 // streams is state is there too. The processes run what is in dist.
 import { expect, test } from "vitest";
 import type { Dialect, DialectClient, Seen, Watch } from "./dialect-client.ts";
+import { nativeView } from "./native-calls.ts";
 import { s0Dialect } from "./s0-client.ts";
 import { s1Dialect } from "./s1-client.ts";
 import { s2Dialect } from "./s2-client.ts";
@@ -51,14 +52,23 @@ test(
       await moving.keepAlive();
     }
 
+    const before = await Promise.all(trios.map((trio) => instancesOf(trio, two)));
+
     await cluster().kill(1);
 
     for (const { dialect, moving } of trios) {
-      // The same name under the same session, or the session's name: nothing has changed by it.
+      // The same name under the same session, or the session's name: its place is as it was.
       const again = await moving.enter();
       expect({ of: dialect.name, term: again.term, list: wholeOf(dialect, again) }).toEqual({
         ...{ of: dialect.name, term: 1n, list: all },
       });
+    }
+    // Sessions of S0 and S1 are the client's own. Those of the others are of the node: the place goes
+    // over to one of the node that the client is with now, before the old one ends.
+    for (const [i, trio] of trios.entries()) {
+      const [first, moving, last] = await instancesOf(trio, two);
+      expect([first, last]).toEqual([before[i]![0], before[i]![2]]);
+      expect(moving === before[i]![1]).toBe(["S0", "S1"].includes(trio.dialect.name));
     }
     const [s0, s1] = [trios[0]!, trios[1]!];
     // What happened while nobody listened is told, in order and once: the stream is state.
@@ -79,6 +89,11 @@ test(
   },
   TEST_MS,
 );
+
+async function instancesOf({ dialect }: Trio, endpoint: string): Promise<readonly string[]> {
+  const kind = dialect === s4Dialect ? "LATCH" : "ELECTION";
+  return (await nativeView(endpoint, `${dialect.name} moves`, kind))?.instances ?? [];
+}
 
 function wholeOf({ isLeaderFirst }: Dialect, { leader, list }: Seen): readonly string[] {
   return isLeaderFirst ? list : [leader, ...list];
