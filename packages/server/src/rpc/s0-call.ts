@@ -26,7 +26,7 @@ import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { ElectionNode } from "../replica/election-node.ts";
 import type { PartitionReplica } from "../replica/partition-replica.ts";
 import { type CallOutcome, callDialect } from "./dialect-call.ts";
-import { dialectErrorOf } from "./dialect-failure.ts";
+import { dialectErrorOf, dialectFailure } from "./dialect-failure.ts";
 import { type DialectServices, keyIn, patienceOf } from "./dialect-service.ts";
 
 /** A call on a primitive, as its header has it. */
@@ -48,8 +48,19 @@ export interface S0Refusal {
   readonly reason: RefusalReason | undefined;
 }
 
+/** What the calls of S0 at one node share. */
+export interface S0Services extends DialectServices {
+  /** How many wait for their turn, which another node may hold for them. */
+  readonly waiting: { count: number };
+}
+
 export type HeaderInit = MessageInitShape<typeof ResponseHeaderSchema>;
 
+/**
+ * Calls that one node lets wait for their turn. They may do so for long, and a leader serves 8,192 of
+ * another node's calls at a time, renewals among them.
+ */
+const WAITING_MAX = 2_048;
 /** The session's wait for a gap, and then the time that any request has. */
 const AFTER_GAP_MS = 5_000;
 const NUMBER_MAX = BigInt(Number.MAX_SAFE_INTEGER);
@@ -100,7 +111,7 @@ export function callOf(
  * try as a gRPC status.
  */
 export async function runS0(
-  services: DialectServices,
+  services: S0Services,
   call: S0Call,
   operation: DialectOperation,
   context: HandlerContext,
@@ -118,11 +129,7 @@ export async function runS0(
 }
 
 /** Takes the number of a call that is refused here. */
-async function passS0(
-  services: DialectServices,
-  call: S0Call,
-  context: HandlerContext,
-): Promise<void> {
+async function passS0(services: S0Services, call: S0Call, context: HandlerContext): Promise<void> {
   if (call.number === 0 || call.sessionId === 0n) return;
   const outcome = await propose(services, call, { kind: "pass", key: ANY_KEY }, context);
   if (outcome.kind === "dialect-done") return;
@@ -134,7 +141,7 @@ async function passS0(
 const ANY_KEY: PrimitiveKey = { kind: "election", namespace: "default", name: "refused" };
 
 async function propose(
-  services: DialectServices,
+  services: S0Services,
   { partition, sessionId, number }: S0Call,
   operation: DialectOperation,
   context: HandlerContext,
@@ -146,15 +153,21 @@ async function propose(
   if (numbers === undefined || number <= numbers.last + 1) {
     return await callDialect(partition, call, patienceOf(node, context));
   }
+  const { waiting } = services;
+  if (waiting.count >= WAITING_MAX) {
+    return dialectFailure("unavailable", "too many calls wait for their turn at this node");
+  }
   // Before its turn it may wait for its session's timeout, until what is missing is given up.
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const stopListening = node.onShutdown(abort);
   context.signal.addEventListener("abort", abort);
+  waiting.count++;
   try {
     const giveUpAtMs = turnGivenUpAtMs(services, numbers.ttlMs, context);
     return await callDialect(partition, call, { giveUpAtMs, signal: controller.signal });
   } finally {
+    waiting.count--;
     stopListening();
     context.signal.removeEventListener("abort", abort);
   }

@@ -215,3 +215,28 @@ test("GetDatabases names the cluster's nodes as endpoints of every partition, it
   expect(named.databases[0]?.id).toMatchObject({ name: "conclave", namespace: "ns" });
   expect((await controller.getDatabases({ id: { name: "other" } })).databases).toEqual([]);
 });
+
+test("calls that wait for their turn leave room for others between two nodes", async () => {
+  const cluster = await createMemoryCluster();
+  const door = doorAt(cluster, 2);
+  const [one, two, three] = [
+    await S0Client.open(door, 1),
+    await S0Client.open(door, 1),
+    await S0Client.open(door, 1),
+  ];
+  const shown: string[] = [];
+  for (const client of [one, two, three]) {
+    for (let requestId = 2n; requestId <= 1_000n; requestId++) {
+      void client.ask("enter", "a", { requestId }).then((answer) => shown.push(answer.shown));
+    }
+  }
+  await settled();
+
+  expect(shown).toHaveLength(3 * 999 - 2_048);
+  expect(new Set(shown)).toEqual(new Set(["Unavailable"]));
+
+  expect((await three.create({ requestId: 1n })).shown).toContain("response 1");
+  expect((await one.create({ requestId: 1n })).shown).toContain("response 1");
+  await cluster.advance(1_000);
+  expect(shown.filter((line) => line.includes("response 1000 "))).toHaveLength(1);
+});

@@ -40,6 +40,7 @@ import {
   runS0,
   type S0Call,
   type S0Refusal,
+  type S0Services,
   s0Refusal,
 } from "./s0-call.ts";
 import { registerS0Directory } from "./s0-directory.ts";
@@ -48,7 +49,8 @@ import { S0Streams, waitingMessages } from "./s0-streams.ts";
 import { readTerm, termViewOf } from "./term-view.ts";
 
 export function registerS0(router: ConnectRouter, services: DialectServices): void {
-  router.service(LeaderElectionService, electionService(services, new S0Streams(services.node)));
+  const shared: S0Services = { ...services, waiting: { count: 0 } };
+  router.service(LeaderElectionService, electionService(shared, new S0Streams(services.node)));
   registerS0Sessions(router, services);
   registerS0Directory(router, services);
 }
@@ -61,7 +63,7 @@ interface NamedRequest {
 }
 
 function electionService(
-  services: DialectServices,
+  services: S0Services,
   streams: S0Streams,
 ): ServiceImpl<typeof LeaderElectionService> {
   const named =
@@ -103,7 +105,7 @@ function electionService(
 
 /** A stream is opened in its turn; one that is open already is gone on with. */
 async function* events(
-  services: DialectServices,
+  services: S0Services,
   streams: S0Streams,
   call: S0Call,
   context: HandlerContext,
