@@ -6,6 +6,7 @@ number of partitions, the name of the primitive and the steps. Each step prints 
 "step", and waits for a line: in between the one who started this may force a leader change.
 """
 
+import inspect
 import json
 import pathlib
 import subprocess
@@ -36,7 +37,6 @@ class Channel:
         self.pool = descriptor_pool.DescriptorPool()
         for file in files.file:
             self.pool.Add(file)
-        self.factory = message_factory.MessageFactory(self.pool)
         # Or the clients of one process would share a connection, which may be their session.
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)]
         self.channel = grpc.insecure_channel(endpoint.removeprefix("http://"), options)
@@ -62,8 +62,8 @@ class Channel:
     def _prepared(self, kind, method, request):
         service, name = method.split("/")
         described = self.pool.FindServiceByName(service).methods_by_name[name]
-        asked = self.factory.GetPrototype(described.input_type)
-        answered = self.factory.GetPrototype(described.output_type)
+        asked = self._class_of(described.input_type)
+        answered = self._class_of(described.output_type)
         call = kind(
             "/" + method,
             request_serializer=asked.SerializeToString,
@@ -71,11 +71,23 @@ class Channel:
         )
         return call, json_format.ParseDict(request, asked())
 
+    def _class_of(self, described):
+        if hasattr(message_factory, "GetMessageClass"):
+            return message_factory.GetMessageClass(described)
+        # Before protobuf 4.22, which Debian 12 is.
+        return message_factory.MessageFactory(self.pool).GetPrototype(described)
+
+
+# What protobuf calls it since 5.26, and before.
+WITH_DEFAULTS = next(
+    {name: True}
+    for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+    if name in inspect.signature(json_format.MessageToDict).parameters
+)
+
 
 def as_dict(message):
-    return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, including_default_value_fields=True
-    )
+    return json_format.MessageToDict(message, preserving_proto_field_name=True, **WITH_DEFAULTS)
 
 
 def text_of(term, leader, names):
