@@ -127,6 +127,45 @@ test("what was believed fresh does not become doubtful when it is told again", (
   expect(run([wantIn, doubtful]).state.confirmedBy).toBe(9n);
 });
 
+test("an office that is given up while an update is under way is left before it enters again", () => {
+  const given = [
+    wantIn,
+    answered(1, leading(5n, 3n)),
+    { kind: "update" } as const,
+    wantOut,
+    wantIn,
+  ];
+  const { state, effects } = run([
+    ...given,
+    answered(1, leading(6n, 3n)),
+    answered(1, gone(7n)),
+    answered(2, leading(9n, 4n)),
+  ]);
+
+  expect(effects.map(nameOf)).toEqual([
+    ...["open", "enter", "update", "withdraw", "updated", "deposed"],
+    ...["left", "open", "enter"],
+  ]);
+  expect(state).toMatchObject({ place: "leading", term: 4n, isLeaving: false });
+});
+
+test("one that is gone before it could leave enters again, since that is what is wanted", () => {
+  const given = [
+    wantIn,
+    answered(1, leading(5n, 3n)),
+    { kind: "update" } as const,
+    wantOut,
+    wantIn,
+  ];
+
+  for (const end of [told(1, gone(6n, "evicted")), ended(1)]) {
+    const { state, effects } = run([...given, end]);
+
+    expect(effects.map(nameOf).slice(-4)).toEqual(["deposed", "left", "open", "enter"]);
+    expect(state).toMatchObject({ want: "in", place: "unknown", isLeaving: false });
+  }
+});
+
 const wantIn: MachineEvent = { kind: "want", want: "in" };
 const wantOut: MachineEvent = { kind: "want", want: "out" };
 

@@ -39,6 +39,11 @@ export interface MachineState {
   /** A wait before the next Enter, because another session holds the name. */
   readonly isPaused: boolean;
   readonly isUpdateDue: boolean;
+  /**
+   * Wanted out while an update was under way, and not out yet: it leaves before it enters again, whatever
+   * is wanted meanwhile. An office that was given up is never taken again.
+   */
+  readonly isLeaving: boolean;
   /** Told to be gone while an Enter is under way: its answer decides whether that was before or after. */
   readonly goneMeanwhile: Cause | undefined;
 }
@@ -93,6 +98,7 @@ export const OUTSIDE: MachineState = {
   inFlight: "none",
   isPaused: false,
   isUpdateDue: false,
+  isLeaving: false,
   goneMeanwhile: undefined,
 };
 
@@ -108,7 +114,15 @@ export function step(state: MachineState, event: MachineEvent): Step {
   if ("epoch" in event && event.epoch !== state.epoch) return { state, effects: [] };
   switch (event.kind) {
     case "want":
-      return act({ ...state, want: event.want, isPaused: false }, []);
+      return act(
+        {
+          ...state,
+          want: event.want,
+          isPaused: false,
+          isLeaving: state.isLeaving || (event.want === "out" && state.inFlight === "update"),
+        },
+        [],
+      );
     case "update":
       return act({ ...state, isUpdateDue: true }, []);
     case "retry":
@@ -147,12 +161,17 @@ function act(state: MachineState, effects: readonly MachineEffect[]): Step {
       revision: state.revision + 1n,
       confirmedBy: 0n,
       isUpdateDue: false,
+      isLeaving: false,
       goneMeanwhile: undefined,
     };
-    return send(entering, "enter", [...effects, { kind: "open", epoch }]);
+    const left: MachineEffect[] = state.isLeaving ? [{ kind: "left" }] : [];
+    return send(entering, "enter", [...effects, ...left, { kind: "open", epoch }]);
   }
-  if (state.want === "out" && !isOutside) return send(state, "withdraw", effects);
-  if (state.want === "out") return { state, effects: [...effects, { kind: "left" }] };
+  const isToLeave = state.want === "out" || state.isLeaving;
+  if (isToLeave && !isOutside) return send(state, "withdraw", effects);
+  if (state.want === "out") {
+    return { state: { ...state, isLeaving: false }, effects: [...effects, { kind: "left" }] };
+  }
   if (state.isUpdateDue && !isOutside) {
     return send({ ...state, isUpdateDue: false }, "update", effects);
   }
@@ -234,8 +253,10 @@ function gone(state: MachineState, fact: Fact): Step {
   if (state.inFlight === "withdraw") return act(outside, effects);
   if (state.want === "out") return act(outside, effects);
   // An update still in flight belongs to the candidacy that is gone: its answer must find no one.
+  const bereft: MachineState = { ...outside, inFlight: "none", epoch: state.epoch + 1 };
+  if (state.isLeaving) return act(bereft, effects);
   return {
-    state: { ...outside, want: "out", inFlight: "none", epoch: state.epoch + 1 },
+    state: { ...bereft, want: "out" },
     effects: [...effects, { kind: "gone", cause }],
   };
 }

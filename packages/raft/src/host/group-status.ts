@@ -33,7 +33,7 @@ export function statusOf(
 }
 
 /** The other members as the leader knows them; none where this one does not lead. */
-export function peersOf({ role, config, configurations }: RaftState): readonly PeerStatus[] {
+function peersOf({ role, config, configurations }: RaftState): readonly PeerStatus[] {
   if (role.kind !== "leader") return [];
   const { voters, outgoing } = configurations.inUse.configuration;
   return [...role.progress].map(([replica, { matchIndex, silentTicks, flow }]) => ({
