@@ -5,6 +5,7 @@ import { connectCluster, homeOf } from "@conclave/client/cluster";
 import { defaultDialectOptions } from "@conclave/server/node";
 import { afterEach, expect, test } from "vitest";
 import type { Dialect, DialectClient, Seen } from "./dialect-client.ts";
+import { forceTransfers } from "./forced-transfers.ts";
 import { enterNatively, nativeView, openNativeSession, steerNatively } from "./native-calls.ts";
 import { s0Dialect } from "./s0-client.ts";
 import { s1Dialect } from "./s1-client.ts";
@@ -13,7 +14,8 @@ import { s3Dialect } from "./s3-client.ts";
 import { s4Dialect } from "./s4-client.ts";
 import { PARTITIONS, shareCluster } from "./shared-cluster.ts";
 
-const ELECTION = "everybody's";
+/** Of the test that runs. */
+let election = "";
 const DIALECTS = [s0Dialect, s1Dialect(PARTITIONS), s2Dialect, s3Dialect, s4Dialect];
 /** Where its candidate is: the node that dies has S3's, whose session is its connection. */
 const NODES: Readonly<Record<string, number>> = { S0: 2, S1: 3, S2: 2, S3: 1, S4: 3 };
@@ -43,9 +45,18 @@ afterEach(async () => {
 /** Some two hundred calls, a death and a grace. */
 const TEST_MS = 120_000;
 
-test(
-  "candidates of all protocols stand in one election, and everybody is told the same",
-  async () => {
+test.each([
+  { name: "everybody's", during: "in peace" },
+  {
+    name: "everybody's, on the move",
+    during: "while the partition's leader changes between every two steps",
+  },
+])(
+  "candidates of all protocols stand in one election, and everybody is told the same $during",
+  async ({ name, during }) => {
+    election = name;
+    const isOnTheMove = during !== "in peace";
+    const change = forceTransfers(cluster(), election, PARTITIONS);
     const [first, second] = cluster().endpoints as readonly [string, string, string];
     for (const dialect of DIALECTS) {
       candidates[dialect.name] = await attend(dialect, NODES[dialect.name]!, dialect.name);
@@ -65,6 +76,7 @@ test(
       );
       expect(await Promise.all(told)).toEqual(expected);
       await everybodySees(term, ...list);
+      if (isOnTheMove) await change();
     };
     await everybodySees(0n);
 
@@ -78,14 +90,14 @@ test(
     await everybodyIsTold(1n, "S0", "S1", "S2", "S3");
     await S4!.enter();
     await everybodyIsTold(1n, "S0", "S1", "S2", "S3", "S4");
-    await enterNatively(first, await openNativeSession(first), ELECTION, "native");
+    await enterNatively(first, await openNativeSession(first), election, "native");
     await everybodyIsTold(1n, "S0", "S1", "S2", "S3", "S4", "native");
 
     await S0!.steer("anoint", "native");
     await everybodyIsTold(2n, "native", "S0", "S1", "S2", "S3", "S4");
     await S1!.steer("demote", "native");
     await everybodyIsTold(3n, "S0", "native", "S1", "S2", "S3", "S4");
-    await steerNatively(second, "Promote", ELECTION, "S1");
+    await steerNatively(second, "Promote", election, "S1");
     await everybodyIsTold(3n, "S0", "S1", "native", "S2", "S3", "S4");
     await S4!.close();
     await everybodyIsTold(3n, "S0", "S1", "native", "S2", "S3");
@@ -122,7 +134,7 @@ test(
 
 async function attend(dialect: Dialect, node: number, candidate: string): Promise<DialectClient> {
   const endpoint = cluster().endpoints[node - 1]!;
-  const client = await dialect.open({ endpoint, primitive: ELECTION, candidate });
+  const client = await dialect.open({ endpoint, primitive: election, candidate });
   await client.create();
   return client;
 }
@@ -145,7 +157,7 @@ async function everybodySees(term: bigint, ...list: string[]): Promise<void> {
   });
   await Promise.all(reading);
   for (const node of running) {
-    const view = await nativeView(endpoints[node - 1]!, ELECTION);
+    const view = await nativeView(endpoints[node - 1]!, election);
     views[`native at node ${node}`] = text(view?.term ?? 0n, view?.list ?? []);
   }
   const expected = Object.fromEntries(Object.keys(views).map((who) => [who, text(term, list)]));
@@ -168,8 +180,8 @@ async function leadPartition(node: number): Promise<void> {
   const admin = connectCluster({ endpoints: cluster().endpoints });
   await expect
     .poll(async () => {
-      await admin.transferLeadership(node, homeOf(ELECTION, PARTITIONS)).catch(() => {});
-      return cluster().leaderOf(ELECTION);
+      await admin.transferLeadership(node, homeOf(election, PARTITIONS)).catch(() => {});
+      return cluster().leaderOf(election);
     })
     .toBe(node);
   await admin.close();

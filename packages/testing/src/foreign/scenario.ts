@@ -147,8 +147,7 @@ function titleOf({ who, does, whom = who }: Step): string {
 
 async function outcomeOf(client: DialectClient, step: Step): Promise<string> {
   try {
-    const seen = await perform(client, step);
-    return seen === undefined ? "done" : textOf(seen);
+    return await perform(client, step);
   } catch (thrown) {
     const { code } = thrown as { readonly code?: unknown };
     if (step.fails === undefined || code === undefined) throw thrown;
@@ -156,18 +155,20 @@ async function outcomeOf(client: DialectClient, step: Step): Promise<string> {
   }
 }
 
-function perform(client: DialectClient, { does, who, whom = who }: Step): Promise<Seen | void> {
+async function perform(client: DialectClient, { does, who, whom = who }: Step): Promise<string> {
   switch (does) {
     case "create":
     case "close":
     case "delete":
+      await client[does]();
+      return "done";
     case "get":
     case "enter":
-      return client[does]();
+      return textOf(await client[does]());
     case "watch":
       throw new Error("a watch has no outcome");
     default:
-      return client.steer(does, `c${whom}`);
+      return textOf(await client.steer(does, `c${whom}`));
   }
 }
 
