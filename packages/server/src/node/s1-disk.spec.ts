@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a node of S1's clients leaves on its disk, read with nothing but the seed's own messages: the
+ * What a node of S1's clients leaves in its directory, read with nothing but the seed's own messages: the
  * frames around them are walked by number, and no message of ours is known here.
  */
 
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import {
@@ -14,48 +17,67 @@ import {
   type LeaderElectionSnapshot,
   LeaderElectionSnapshotSchema,
 } from "@conclave/api/s1";
-import { createManualClock, createPrng, LoopWatch, type ManualClock } from "@conclave/base";
-import { createHost } from "@conclave/raft";
-import { createMemoryDisk, type MemoryDisk } from "@conclave/raft/memory";
+import { createPrng, LoopWatch } from "@conclave/base";
+import { createHost, type Host } from "@conclave/raft";
 import { expect, test } from "vitest";
 import { createElectionNode } from "../replica/election-node.ts";
-import { memoryIdentity, settled } from "../replica/memory-node.ts";
+import { memoryIdentity } from "../replica/memory-node.ts";
 import { noPeers } from "../replica/peer-calls.ts";
 import { raftLogs } from "../replica/raft-log.ts";
-import { openS1, S1Client, type S1Door } from "./memory-s1.ts";
+import { openS1, S1Client, type S1Door } from "../rpc/memory-s1.ts";
+import { createFileDisk } from "./file-disk.ts";
+import { systemClock } from "./system-clock.ts";
 
-interface Node {
+/** Only against hanging. */
+const BOUND_MS = 30_000;
+
+class Place implements AsyncDisposable {
+  readonly directory: string;
+  readonly #loop = new LoopWatch(systemClock);
+  readonly #host: Host;
   readonly door: S1Door;
-  readonly clock: ManualClock;
-}
+  #hasStopped = false;
 
-async function advance(clock: ManualClock, ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 20) {
-    clock.advance(20);
-    await settled();
+  /** A node of one partition on files of its own, when it leads. */
+  static async start(snapshotEveryEntries = 65_536): Promise<Place> {
+    const directory = await mkdtemp(join(tmpdir(), "conclave-s1-"));
+    const place = new Place(directory, snapshotEveryEntries);
+    expect(await place.#host.start()).toEqual({ kind: "started" });
+    return place;
   }
-}
 
-/** A node of one partition, on the real store, when it leads. */
-async function start(disk: MemoryDisk, snapshotEveryEntries: number): Promise<Node> {
-  const clock = createManualClock();
-  const loop = new LoopWatch(clock);
-  const clusterId = new Uint8Array(32).fill(9);
-  const host = createHost({
-    ...{ replica: 1, bootstrap: [1], clusterId, disk, clock, loop },
-    prng: createPrng(1n),
-    transport: { send: () => {} },
-    limits: { segmentBytes: 1 << 18, entryBytesMax: 1 << 16, snapshotEveryEntries },
-  });
-  const node = createElectionNode({
-    ...{ clock, loop, prng: createPrng(2n), peers: noPeers, openLog: raftLogs(host) },
-    cluster: { ...memoryIdentity(1, 1), clusterId },
-    failed: (detail) => expect.unreachable(detail),
-  });
-  loop.start();
-  expect(await host.start()).toEqual({ kind: "started" });
-  await advance(clock, 2_000);
-  return { door: openS1({ node, clock }), clock };
+  private constructor(directory: string, snapshotEveryEntries: number) {
+    const clusterId = new Uint8Array(32).fill(9);
+    const shared = { clock: systemClock, loop: this.#loop };
+    const host = createHost({
+      ...{ ...shared, replica: 1, bootstrap: [1], clusterId, disk: createFileDisk(directory) },
+      prng: createPrng(1n),
+      transport: { send: () => {} },
+      limits: { segmentBytes: 1 << 18, entryBytesMax: 1 << 16, snapshotEveryEntries },
+    });
+    const node = createElectionNode({
+      ...{ ...shared, prng: createPrng(2n), peers: noPeers, openLog: raftLogs(host) },
+      cluster: { ...memoryIdentity(1, 1), clusterId },
+      failed: (detail) => expect.unreachable(detail),
+    });
+    this.directory = directory;
+    this.#host = host;
+    this.door = openS1({ node, clock: systemClock });
+    this.#loop.start();
+  }
+
+  /** What is written later than this is not in its files. */
+  async stop(): Promise<void> {
+    if (this.#hasStopped) return;
+    this.#hasStopped = true;
+    this.#loop.stop();
+    await this.#host.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.directory, { recursive: true });
+  }
 }
 
 /** Every verb of S1 once. */
@@ -71,7 +93,7 @@ const STORY = [
   ["enter", "b"],
 ] as const;
 
-async function tell({ door }: Node): Promise<S1Client> {
+async function tell({ door }: Place): Promise<S1Client> {
   const one = await S1Client.open(door);
   await one.create();
   for (const [verb, candidate] of STORY) await one.ask(verb, candidate);
@@ -79,10 +101,11 @@ async function tell({ door }: Node): Promise<S1Client> {
 }
 
 test("every command in the log is a LeaderElectionInput of the seed, Demote among them", async () => {
-  const disk = createMemoryDisk();
-  await tell(await start(disk, 65_536));
+  await using place = await Place.start();
+  await tell(place);
+  await place.stop();
 
-  const inputs = (await recordsOf(disk, /^log-/, PROPOSAL))
+  const inputs = (await recordsOf(place, /^log-/, PROPOSAL))
     .map((payload) => payload.subarray(ENTRY_PREFIX_BYTES))
     .flatMap((entry) => fieldsOf(entry, COMMANDS))
     .flatMap((command) => fieldsOf(command, DIALECT_CALL))
@@ -93,15 +116,17 @@ test("every command in the log is a LeaderElectionInput of the seed, Demote amon
 });
 
 test("a snapshot holds elections as the seed's LeaderElectionSnapshot, answers as its LeaderElectionOutput", async () => {
-  const disk = createMemoryDisk();
-  const node = await start(disk, 8);
-  const { sessionId } = await tell(node);
-  await advance(node.clock, 2_000);
+  await using place = await Place.start(8);
+  const { sessionId } = await tell(place);
+  const snapshots = async (): Promise<string[]> => {
+    const names = await readdir(place.directory);
+    return names.filter((name) => /^snapshot-[\d-]+$/.test(name)).sort(byIndex);
+  };
+  await expect.poll(snapshots, { timeout: BOUND_MS }).not.toEqual([]);
+  await place.stop();
 
-  const last = [...disk.files().keys()]
-    .filter((name) => name.startsWith("snapshot-"))
-    .sort(byIndex);
-  const chunks = unframed(await recordsOf(disk, last.at(-1)!, CHUNK));
+  const last = await snapshots();
+  const chunks = unframed(await recordsOf(place, last.at(-1)!, CHUNK));
   const elections = chunks
     .flatMap((chunk) => fieldsOf(chunk, ELECTIONS))
     .flatMap((record) => fieldsOf(record, ELECTION_STATE))
@@ -172,15 +197,15 @@ const ELECTION_STATE = 2;
 
 /** The payloads of one type, from all files of that name, in order. */
 async function recordsOf(
-  disk: MemoryDisk,
+  { directory }: Place,
   name: RegExp | string,
   type: number,
 ): Promise<Uint8Array[]> {
   const isWanted = (file: string): boolean =>
     typeof name === "string" ? file === name : name.test(file);
   const payloads: Uint8Array[] = [];
-  for (const file of [...disk.files().keys()].filter(isWanted).sort()) {
-    const bytes = await contentOf(disk, file);
+  for (const file of (await readdir(directory)).filter(isWanted).sort()) {
+    const bytes = new Uint8Array(await readFile(join(directory, file)));
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at + FRAME_BYTES <= bytes.length && view.getUint32(at + 16, true) !== 0; ) {
       const end = at + FRAME_BYTES + view.getUint32(at + 4, true);
@@ -189,14 +214,6 @@ async function recordsOf(
     }
   }
   return payloads;
-}
-
-async function contentOf(disk: MemoryDisk, name: string): Promise<Uint8Array> {
-  const opened = await disk.open(name);
-  if (opened.kind === "fault") throw new Error(opened.detail);
-  const read = await opened.value.read(0, disk.files().get(name)!);
-  if (read.kind === "fault") throw new Error(read.detail);
-  return read.value;
 }
 
 /** The chunks of a snapshot, each behind its length, out of the records that they were cut into. */
