@@ -18,7 +18,7 @@ import {
   failureOfDialectSubmission,
 } from "./dialect-failure.ts";
 
-/** What is still to be done to a call before it may be proposed. */
+/** What became of a call. */
 export type CallOutcome = DialectDone | DialectFailure;
 
 /**

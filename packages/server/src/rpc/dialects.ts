@@ -38,7 +38,7 @@ export const DIALECT_SERVICES: Readonly<Record<DialectName, readonly DescService
 
 type Register = (router: ConnectRouter, services: DialectServices) => void;
 
-const REGISTER: Readonly<Record<DialectName, Register | undefined>> = {
+const REGISTER: Readonly<Record<DialectName, Register>> = {
   s0: registerS0,
   s1: registerS1,
   s2: registerS2,
@@ -55,5 +55,5 @@ export function createDialectServices(options: DialectServicesOptions): DialectS
 }
 
 export function registerDialects(router: ConnectRouter, services: DialectServices): void {
-  for (const dialect of services.options.served) REGISTER[dialect]?.(router, services);
+  for (const dialect of services.options.served) REGISTER[dialect](router, services);
 }
