@@ -8,6 +8,7 @@
 
 import { constants } from "node:http2";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { SessionService } from "@conclave/api";
 import type { Clock } from "@conclave/base";
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -108,6 +109,8 @@ function createLimitedRouter(): ConnectRouter {
 
 function takesLargeRequests(method: DescMethod): boolean {
   if (method.parent.typeName.startsWith("atomix.")) return true;
+  // What an Attach stream says in many frames, Listen says in one.
+  if (method === SessionService.method.listen) return true;
   return method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
 }
 

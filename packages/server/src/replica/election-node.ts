@@ -74,6 +74,7 @@ export interface ElectionNode {
   /** By its number, 1 to N. */
   partition(number: number): PartitionReplica;
   homeOf(key: PrimitiveKey): PartitionReplica;
+  readonly clock: Clock;
   /**
    * When a request gives up, on the monotonic clock.
    *
@@ -128,7 +129,7 @@ export function createElectionNode(options: ElectionNodeOptions): ElectionNode {
 class OpenElectionNode implements ElectionNode {
   readonly cluster: ClusterIdentity;
   readonly partitions: readonly PartitionReplica[];
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #firstAttachment: number;
   readonly #calls: ForwardCalls;
   readonly #clocks: PeerClocks;
@@ -147,7 +148,7 @@ class OpenElectionNode implements ElectionNode {
   constructor(options: ElectionNodeOptions) {
     const { cluster, clock, loop, prng, peers, observer, openLog, failed } = options;
     this.cluster = cluster;
-    this.#clock = clock;
+    this.clock = clock;
     this.#clocks = new PeerClocks(clock, () => observer?.logTimeClamped());
     this.#calls = new ForwardCalls(peers, this.#clocks);
     this.#firstAttachment = prng.child("attachments").nextUint32() * 2 ** 5;
@@ -192,7 +193,7 @@ class OpenElectionNode implements ElectionNode {
   }
 
   giveUpAtMs(timeoutMs: number = PATIENCE_MS): number {
-    return this.#clock.monotonicMs() + Math.min(timeoutMs, PATIENCE_MS);
+    return this.clock.monotonicMs() + Math.min(timeoutMs, PATIENCE_MS);
   }
 
   watch(request: WatchRequestOptions): Watch {
@@ -302,7 +303,7 @@ class OpenElectionNode implements ElectionNode {
 
   #tick(): void {
     for (const partition of this.partitions) partition.tick();
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = this.clock.monotonicMs();
     if (nowMs >= this.#nextProgressMs) {
       this.#nextProgressMs = nowMs + PROGRESS_EVERY_MS;
       for (const watch of this.#watches) watch.markProgress();

@@ -28,6 +28,7 @@ import { AttachStream } from "./attach-stream.ts";
 import { closeSession } from "./close-session.ts";
 import { clusterInfoOf } from "./cluster-info.ts";
 import { connectionKey } from "./connection-context.ts";
+import { listen } from "./listen-stream.ts";
 
 export function sessionService(
   node: ElectionNode,
@@ -58,6 +59,7 @@ export function sessionService(
         close();
       }
     },
+    listen: (request, context) => listen(node, request, context.signal),
   };
 }
 
