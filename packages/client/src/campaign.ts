@@ -140,7 +140,7 @@ class Campaign {
     });
     const { stop, unlisten } = anyOf(context.closing, options.signal);
     try {
-      const key = `candidate\n${election}\n${plan.candidate}`;
+      const key = `candidate\n${context.namespace}\n${election}\n${plan.candidate}`;
       if (stop.aborted) throw abortion(stop);
       const release = await context.turnstile.pass(key, stop);
       return new Campaign(context, election, plan, { stop, unlisten, release });
@@ -185,7 +185,7 @@ class Campaign {
   async office(): Promise<HeldOffice> {
     for (;;) {
       const office = await this.#serverGrants();
-      const key = `office\n${this.#election}`;
+      const key = `office\n${this.#context.namespace}\n${this.#election}`;
       this.#releaseOffice = await this.#context.turnstile.pass(key, this.stop);
       const { end } = office;
       if (end === undefined) return office;

@@ -27,7 +27,7 @@ import type { LeaseTimes } from "./leases.ts";
 import type { Runtime } from "./link.ts";
 import { goneError, lossError, unanswered } from "./loss-errors.ts";
 import type { Session } from "./session.ts";
-import type { SessionMember } from "./session-members.ts";
+import { memberKey, type SessionMember } from "./session-members.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Cause } from "./view.ts";
 import { errorFromFrame } from "./wire-errors.ts";
@@ -81,7 +81,7 @@ export class Candidacy implements SessionMember {
     this.#ref = electionRef(options.namespace, options.election);
     this.#metadata = options.metadata;
     this.partition = options.partition;
-    this.key = `${options.election}\n${options.candidate}`;
+    this.key = memberKey(this.#ref, options.candidate);
   }
 
   /** Whether it is in the election as far as is known, or on the way into it. */

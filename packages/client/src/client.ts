@@ -2,22 +2,20 @@
 /** The client over any runtime: puts the parts together and takes them apart again. */
 
 import type { AttachmentsContext } from "./attachments.ts";
-import { type CampaignContext, campaign, lead, serve } from "./campaign.ts";
-import { checkName, checkTtl, checkUint64 } from "./campaign-options.ts";
+import { checkName, checkTtl } from "./campaign-options.ts";
 import { ClusterPin } from "./cluster-pin.ts";
 import { createDeferred } from "./deferred.ts";
 import { DialPace } from "./dial-pace.ts";
-import type { Client, ClientState, ConnectOptions, Election } from "./election.ts";
+import type { Client, ClientState, ConnectOptions, Election, Elections } from "./election.ts";
+import { createElections, type ElectionsParts } from "./elections.ts";
 import { Endpoints } from "./endpoints.ts";
 import { ElectionError } from "./error.ts";
 import { homeOf } from "./home.ts";
 import type { Runtime } from "./link.ts";
 import { PlainChannel } from "./plain-channel.ts";
-import { checkFence, createAdmin, getView, listViews, type RequestContext } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
 import { Topology } from "./topology.ts";
 import { orAborted, Turnstile } from "./turnstile.ts";
-import { watchChanges } from "./watching.ts";
 
 const DEFAULT_TTL_MS = 10_000;
 const DEFAULT_CONNECT_MS = 5_000;
@@ -58,15 +56,15 @@ class ConnectedClient implements Client {
   readonly #pin = new ClusterPin();
   readonly #channel: PlainChannel;
   readonly #sessions: Sessions;
-  readonly #campaigns: CampaignContext;
-  readonly #requests: RequestContext;
+  readonly #parts: ElectionsParts;
+  /** Of the namespace that it was connected for. */
+  readonly #elections: Elections;
   readonly #attached = createDeferred<void>();
   #lastFailure: unknown;
   #closed: Promise<void> | undefined;
 
   constructor(runtime: Runtime, options: ClientOptions) {
     this.#runtime = runtime;
-    const namespace = options.namespace ?? "default";
     const closing = this.#closing.signal;
     const homeOfName = (election: string): number => homeOf(election, this.#pin.partitionCount);
     const endpoints = new Endpoints(options.endpoints, runtime.prng.child("endpoints"));
@@ -87,25 +85,26 @@ class ConnectedClient implements Client {
     this.#channel = new PlainChannel(context, () => {
       if (this.#channel.isAttached) this.#attached.resolve();
     });
-    this.#requests = {
-      runtime,
-      channel: this.#channel,
-      namespace,
-      homeOf: homeOfName,
-      closing,
-      lastFailure: () => this.#lastFailure,
+    this.#parts = {
+      requests: {
+        runtime,
+        channel: this.#channel,
+        homeOf: homeOfName,
+        closing,
+        lastFailure: () => this.#lastFailure,
+      },
+      campaigns: {
+        runtime,
+        sessions: this.#sessions,
+        turnstile: new Turnstile(),
+        defaultCandidate: defaultCandidate(runtime),
+        defaultTtlMs: options.sessionTtlMs ?? DEFAULT_TTL_MS,
+        homeOf: homeOfName,
+        closing,
+        resignations: new Set(),
+      },
     };
-    this.#campaigns = {
-      runtime,
-      sessions: this.#sessions,
-      turnstile: new Turnstile(),
-      namespace,
-      defaultCandidate: defaultCandidate(runtime),
-      defaultTtlMs: options.sessionTtlMs ?? DEFAULT_TTL_MS,
-      homeOf: homeOfName,
-      closing,
-      resignations: new Set(),
-    };
+    this.#elections = this.namespace(options.namespace ?? "default");
   }
 
   get state(): ClientState {
@@ -126,31 +125,20 @@ class ConnectedClient implements Client {
     }
   }
 
+  namespace(name: string): Elections {
+    return createElections(this.#parts, name);
+  }
+
   election(name: string): Election {
-    checkName("election", name);
-    const campaigns = this.#campaigns;
-    const requests = this.#requests;
-    return {
-      name,
-      lead: (work, options = {}) => lead(campaigns, name, work, options),
-      serve: (work, options = {}) => serve(campaigns, name, work, options),
-      campaign: (options = {}) => campaign(campaigns, name, options),
-      watch: ({ after, signal } = {}) => {
-        if (after !== undefined) checkUint64("after", after);
-        return watchChanges(requests, { kind: "election", name, after }, signal);
-      },
-      get: (options = {}) => getView(requests, name, options),
-      checkFence: (term, options = {}) => checkFence(requests, name, term, options),
-      admin: createAdmin(requests, name),
-    };
+    return this.#elections.election(name);
   }
 
-  list(prefix = "", options: Parameters<Client["list"]>[1] = {}): ReturnType<Client["list"]> {
-    return listViews(this.#requests, prefix, options);
+  list(...args: Parameters<Elections["list"]>): ReturnType<Elections["list"]> {
+    return this.#elections.list(...args);
   }
 
-  watch(prefix: string, options: Parameters<Client["watch"]>[1] = {}): ReturnType<Client["watch"]> {
-    return watchChanges(this.#requests, { kind: "prefix", prefix }, options.signal);
+  watch(...args: Parameters<Elections["watch"]>): ReturnType<Elections["watch"]> {
+    return this.#elections.watch(...args);
   }
 
   close(): Promise<void> {
@@ -167,7 +155,7 @@ class ConnectedClient implements Client {
     this.#closing.abort(
       new ElectionError("CLOSED", "the client was closed", { outcome: "not-applied" }),
     );
-    await Promise.all(this.#campaigns.resignations);
+    await Promise.all(this.#parts.campaigns.resignations);
     await this.#sessions.close();
     this.#channel.close();
     this.#runtime.link.close();

@@ -113,14 +113,21 @@ export interface ListOptions {
 /** `suspended`: no endpoint is connected at the moment; leaderships live on until their deadlines. */
 export type ClientState = "connected" | "suspended" | "closed";
 
-export interface Client extends AsyncDisposable {
-  readonly state: ClientState;
+/** The elections of one namespace. */
+export interface Elections {
   /** A handle; nothing is asked of the server until it is used. */
   election(name: string): Election;
   /** All elections whose name begins with `prefix`, in the order of their names. */
   list(prefix?: string, options?: ListOptions): AsyncIterable<View>;
   /** All elections whose name begins with `prefix`: their states, then every change of any of them. */
   watch(prefix: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<Change>;
+}
+
+/** Its own elections are those of the namespace that it was connected for. */
+export interface Client extends Elections, AsyncDisposable {
+  readonly state: ClientState;
+  /** The elections of another namespace, over the same connection and sessions. */
+  namespace(name: string): Elections;
   /** Resigns every office, ends the sessions and the connections. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -130,7 +137,7 @@ export interface ConnectOptions {
   readonly endpoints: readonly string[];
   /** Called for each new connection, so that short-lived credentials stay fresh. */
   readonly token?: () => Promise<string>;
-  /** Default `default`. */
+  /** Of `client.election`, `list` and `watch`. Default `default`. */
   readonly namespace?: string;
   /** The TTL of campaigns that name none. Default 10 s: rides out a server's fail-over many times. */
   readonly sessionTtlMs?: number;

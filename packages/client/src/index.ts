@@ -10,6 +10,7 @@ export type {
   ConnectOptions,
   Election,
   ElectionAdmin,
+  Elections,
   FenceCheck,
   ListOptions,
   ReadOptions,

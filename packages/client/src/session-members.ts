@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The candidacies that live in a session, by partition. A register: it tells them nothing. */
 
+import type { ElectionRef } from "@conclave/api";
 import { assert } from "@conclave/base";
 import type { Fact } from "./candidacy-machine.ts";
 
@@ -16,6 +17,11 @@ export interface SessionMember {
   sessionEnded(): void;
   /** What may be believed may have changed. */
   review(): void;
+}
+
+/** What tells the candidacies of one session apart. */
+export function memberKey(election: ElectionRef | undefined, candidate: string): string {
+  return `${election?.namespace}\n${election?.name}\n${candidate}`;
 }
 
 export class SessionMembers {

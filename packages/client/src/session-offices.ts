@@ -10,7 +10,7 @@
 
 import type { Candidacy as CandidacyMessage } from "@conclave/api";
 import { OfficeLedger } from "./office-ledger.ts";
-import { type SessionMember, SessionMembers } from "./session-members.ts";
+import { memberKey, type SessionMember, SessionMembers } from "./session-members.ts";
 import { factOfPush } from "./wire-values.ts";
 
 export class SessionOffices {
@@ -57,7 +57,7 @@ export class SessionOffices {
   /** `isRoute`: it came by the attachment that the partition is followed by. */
   pushed(candidacy: CandidacyMessage, isRoute: boolean): void {
     const { partition, revision } = candidacy;
-    const key = `${candidacy.election?.name ?? ""}\n${candidacy.candidate}`;
+    const key = memberKey(candidacy.election, candidacy.candidate);
     const member = this.#members.find(partition, key);
     const fact = factOfPush(candidacy);
     if (!isRoute) {
