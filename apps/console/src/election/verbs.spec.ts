@@ -27,9 +27,15 @@ test("a verb that moves the office says from whom to whom and under which term",
 
 test("a verb among those who wait leaves the leader where it is", () => {
   const places = "change places: c becomes number";
-  expect(say("promote", "c", view("a", "b", "c"))).toBe(`stays: c and b ${places} 1 of those who wait.`);
-  expect(say("demote", "c", view("a", "c", "d"))).toBe(`stays: c and d ${places} 2 of those who wait.`);
-  expect(say("evict", "b", view("a", "b"))).toBe("stays: b leaves the queue, where it is number 1.");
+  expect(say("promote", "c", view("a", "b", "c"))).toBe(
+    `stays: c and b ${places} 1 of those who wait.`,
+  );
+  expect(say("demote", "c", view("a", "c", "d"))).toBe(
+    `stays: c and d ${places} 2 of those who wait.`,
+  );
+  expect(say("evict", "b", view("a", "b"))).toBe(
+    "stays: b leaves the queue, where it is number 1.",
+  );
 });
 
 test("evicting the only candidate leaves the office vacant, and says so", () => {

@@ -100,7 +100,8 @@ function moved(view: View, to: number, from: number): Consequence {
 export function deletionConsequence(view: View): readonly string[] {
   const count = view.queue.length + (view.leader === null ? 0 : 1);
   const who = view.leader === null ? [] : [`${view.leader.id} leads now under term ${view.term}.`];
-  const members = count === 1 ? "Its one candidate loses its place" : `All ${count} candidates lose their places`;
+  const members =
+    count === 1 ? "Its one candidate loses its place" : `All ${count} candidates lose their places`;
   return [
     ...who,
     count === 0 ? "It has no candidates." : `${members} and must enter anew.`,

@@ -18,7 +18,11 @@ function change(id: number, fields: Partial<LoggedElectionChange> = {}): LoggedC
 const GAP: LoggedChange = { kind: "gap", id: 9, namespace: "default", receivedMs: 5 };
 
 function cells(reason: string): string {
-  return toCsv([change(1, { reason })]).split("\r\n").slice(1).join("\r\n").trim();
+  return toCsv([change(1, { reason })])
+    .split("\r\n")
+    .slice(1)
+    .join("\r\n")
+    .trim();
 }
 
 test("a reason with commas, quotes and line ends is one cell", () => {

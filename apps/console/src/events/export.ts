@@ -45,7 +45,14 @@ function rowOf(change: LoggedChange): Row {
   const time = timeText(change.receivedMs);
   const { namespace } = change;
   if (change.kind === "gap") {
-    const nothing = { cause: "", reason: "", term: "", revision: "", leaderBefore: "", leaderAfter: "" };
+    const nothing = {
+      cause: "",
+      reason: "",
+      term: "",
+      revision: "",
+      leaderBefore: "",
+      leaderAfter: "",
+    };
     return { time, namespace, election: "", type: "gap", ...nothing };
   }
   return {
