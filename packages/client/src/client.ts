@@ -60,6 +60,7 @@ class ConnectedClient implements Client {
   /** Of the namespace that it was connected for. */
   readonly #elections: Elections;
   readonly #attached = createDeferred<void>();
+  readonly #leavePage: (() => void) | undefined;
   #lastFailure: unknown;
   #closed: Promise<void> | undefined;
 
@@ -105,6 +106,10 @@ class ConnectedClient implements Client {
       },
     };
     this.#elections = this.namespace(options.namespace ?? "default");
+    this.#leavePage = runtime.page?.listen({
+      interrupted: () => this.#sessions.interrupted(),
+      departing: () => void this.#sessions.close(),
+    });
   }
 
   get state(): ClientState {
@@ -158,6 +163,7 @@ class ConnectedClient implements Client {
     await Promise.all(this.#parts.campaigns.resignations);
     await this.#sessions.close();
     this.#channel.close();
+    this.#leavePage?.();
     this.#runtime.link.close();
   }
 

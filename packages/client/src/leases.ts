@@ -34,6 +34,8 @@ export class Leases {
   readonly #times: LeaseTimes;
   readonly #leases = new Map<number, Lease>();
   readonly #caps = new Map<number, Cap>();
+  /** By partition, the first renewal whose confirmation ends a doubt about the clocks themselves. */
+  readonly #doubts = new Map<number, bigint>();
   readonly #carriers = new Carriers();
   readonly #sent = new Map<bigint, Instant>();
   #lastNumber = 0n;
@@ -72,6 +74,8 @@ export class Leases {
     this.#carriers.confirmed(partition, through, number);
     const cap = this.#caps.get(partition);
     if (cap !== undefined && number >= cap.liftedBy) this.#caps.delete(partition);
+    const liftedBy = this.#doubts.get(partition);
+    if (liftedBy !== undefined && number >= liftedBy) this.#doubts.delete(partition);
     // One that is no longer remembered was sent more than a TTL ago: there is nothing to credit.
     const since = this.#sent.get(number);
     if (since !== undefined) this.#raise(partition, since, number);
@@ -83,9 +87,22 @@ export class Leases {
     this.#raise(partition, sentAt, 0n);
   }
 
+  /**
+   * This process stood still, perhaps for longer than its clocks say: what they measure tells nothing
+   * about these partitions until a renewal sent from now on is confirmed.
+   */
+  doubt(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#doubts.set(partition, this.nextNumber);
+  }
+
+  isDoubted(partition: number): boolean {
+    return this.#doubts.has(partition);
+  }
+
   end(partition: number): void {
     this.#leases.delete(partition);
     this.#caps.delete(partition);
+    this.#doubts.delete(partition);
     this.#carriers.forget(partition);
   }
 

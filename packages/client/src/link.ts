@@ -30,6 +30,19 @@ export interface Link {
   close(): void;
 }
 
+/** What befalls a page and no process: it is put away, and brought back as if no time had passed. */
+export interface PageLife {
+  /** Tells the listener until the function that it returns is called. */
+  listen(listener: PageListener): () => void;
+}
+
+export interface PageListener {
+  /** It stood still, perhaps for longer than its clocks say. */
+  interrupted(): void;
+  /** It is put away, perhaps for good: what is not sent within this turn may never be. */
+  departing(): void;
+}
+
 /** The world as the client's core sees it. */
 export interface Runtime {
   readonly link: Link;
@@ -42,4 +55,6 @@ export interface Runtime {
   readonly drawSessionId: () => bigint;
   /** What a candidate is called by default, without its random part: host and process. */
   readonly processName: string;
+  /** In a page only. */
+  readonly page?: PageLife;
 }

@@ -156,7 +156,7 @@ export class Session implements AttachmentsOwner {
 
   /** Whether office there may be believed in while the lease lasts. */
   isConfirmed(partition: number, confirmedBy: bigint): boolean {
-    if (this.#offices.isSuspended(partition)) return false;
+    if (this.#offices.isSuspended(partition) || this.#leases.isDoubted(partition)) return false;
     return confirmedBy === 0n || this.#leases.hasConfirmed(partition, confirmedBy);
   }
 
@@ -178,31 +178,35 @@ export class Session implements AttachmentsOwner {
     this.#offices.end(partition);
   }
 
-  /** Ends the session on the server, as far as it can be reached, and everything here. */
+  /** Nothing is believed any more until the server has confirmed it; which it is asked to, at once. */
+  interrupted(): void {
+    const { partitions } = this.#business;
+    this.#leases.doubt(partitions);
+    for (const partition of partitions) {
+      this.#renewals.soon(partition);
+      this.#offices.review(partition);
+    }
+    this.#judge();
+  }
+
+  /**
+   * Ends everything here and then the session on the server, as far as it can be reached. Whoever
+   * calls it has both done, the answer apart, when it returns its promise: a page may have no more.
+   */
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     // What carries renewals is known to live.
     const [renewed] = this.#business.partitions.map((p) => this.#attachments.route(p));
-    const channel = renewed ?? [...this.#renewals.channels][0];
-    if (channel !== undefined) {
-      this.#closingOver = channel;
-      await new Promise<void>((resolve) => {
-        const { clock } = this.#context.runtime;
-        const cancel = clock.setTimer(CLOSE_PATIENCE_MS, resolve);
-        this.#closed = () => {
-          cancel();
-          resolve();
-        };
-        channel.flush();
-      });
-    }
+    this.#closingOver = renewed ?? [...this.#renewals.channels][0];
+    // Before the server hears of it: the next in line may lead at once.
+    for (const partition of this.#offices.partitions) this.endOn(partition);
+    if (this.#closingOver !== undefined) await this.#sayClosed(this.#closingOver);
     this.#isClosed = true;
     this.#renewals.stop();
     this.#cancelJudgement();
     this.#calls.close();
     this.#attachments.close();
-    for (const partition of this.#offices.partitions) this.endOn(partition);
   }
 
   // What the attachments ask and tell.
@@ -268,6 +272,18 @@ export class Session implements AttachmentsOwner {
     const renewals = this.#renewals.take(channel);
     if (commands.length === 0 && renewals.length === 0) return undefined;
     return create(AttachRequestSchema, { commands, renewals });
+  }
+
+  /** Resolves when the server has heard it, as far as it lets that be known. */
+  #sayClosed(channel: Channel): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#context.runtime.clock.setTimer(CLOSE_PATIENCE_MS, resolve);
+      this.#closed = () => {
+        cancel();
+        resolve();
+      };
+      channel.flush();
+    });
   }
 
   #ask(partition: number, number: bigint, build: BuildCommand, listener: CallListener): void {

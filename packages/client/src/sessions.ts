@@ -36,9 +36,15 @@ export class Sessions {
     return session;
   }
 
-  /** Ends all of them; their candidacies leave at once. */
+  /** What a page believes after it has stood still, it has to be told anew. */
+  interrupted(): void {
+    for (const session of this.#open) session.interrupted();
+  }
+
+  /** Ends all of them, here and then there, within this turn; resolves when the server has heard it. */
   async close(): Promise<void> {
-    await Promise.all([...this.#open].map((session) => session.close()));
+    const closing = [...this.#open];
     this.#open.clear();
+    await Promise.all(closing.map((session) => session.close()));
   }
 }

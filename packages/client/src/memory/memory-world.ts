@@ -9,7 +9,7 @@ import { createManualClock, createPrng, type ManualClock } from "@conclave/base"
 import { createClient } from "../client.ts";
 import type { Client, ConnectOptions } from "../election.ts";
 import { homeOf } from "../home.ts";
-import type { Link, Runtime } from "../link.ts";
+import type { Link, PageListener, Runtime } from "../link.ts";
 import { createMemoryLink, type MemoryLink } from "./memory-link.ts";
 import { nodeAt, urlOf } from "./memory-nodes.ts";
 import { MemoryServer } from "./memory-server.ts";
@@ -24,6 +24,10 @@ export interface Process {
   readonly sent: readonly SentFrame[];
   /** What a frame from the server becomes on its way; nothing: it is lost. */
   fromServer: (frame: AttachResponse) => AttachResponse | undefined;
+  /** What befalls the page that it is. */
+  readonly page: PageListener;
+  /** Put away, it makes no connection. */
+  isAway: boolean;
   /** The machine sleeps: only the clock that counts sleep moves. */
   sleep(ms: number): void;
 }
@@ -75,17 +79,27 @@ export function createWorld(options: WorldOptions = {}): World {
       const sessionIds: bigint[] = [];
       const sent: SentFrame[] = [];
       let sleptMs = 0;
+      const listeners = new Set<PageListener>();
       const outer = {
         network,
         sessionIds,
         sent,
         fromServer: (frame: AttachResponse): AttachResponse | undefined => frame,
+        page: {
+          interrupted: () => {
+            for (const listener of listeners) listener.interrupted();
+          },
+          departing: () => {
+            for (const listener of listeners) listener.departing();
+          },
+        },
+        isAway: false,
         sleep: (ms: number): void => {
           sleptMs += ms;
         },
       };
       const runtime: Runtime = {
-        link: tapped(network, sent, (frame) => outer.fromServer(frame)),
+        link: tapped(network, sent, outer),
         clock,
         suspendClock: { uptimeMs: () => clock.monotonicMs() + sleptMs },
         prng: chance,
@@ -96,6 +110,12 @@ export function createWorld(options: WorldOptions = {}): World {
           return id;
         },
         processName: `process-${processes}`,
+        page: {
+          listen: (listener) => {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+          },
+        },
       };
       const endpoints = Array.from({ length: nodeCount }, (_, index) => urlOf(index + 1));
       const client = await createClient(runtime, { endpoints, ...connectOptions });
@@ -119,13 +139,14 @@ export function nameOn(partition: number, partitionCount = 2): string {
 function tapped(
   inner: Link,
   sent: SentFrame[],
-  filter: (frame: AttachResponse) => AttachResponse | undefined,
+  process: Pick<Process, "fromServer" | "isAway">,
 ): Link {
   return {
     attach(endpoint, listener) {
+      if (process.isAway) return { send: () => {}, close: () => {} };
       const attachment = inner.attach(endpoint, {
         frame: (frame) => {
-          const passed = filter(frame);
+          const passed = process.fromServer(frame);
           if (passed !== undefined) listener.frame(passed);
         },
         end: (cause) => listener.end(cause),
