@@ -51,6 +51,7 @@ describe("what nobody says", () => {
       tls: undefined,
       logLevel: "info",
       corsOrigins: [],
+      isConsoleServed: true,
       dialects: defaultDialectOptions,
       isExposed: false,
     });
@@ -98,6 +99,7 @@ describe("where options come from", () => {
       insecure: "true",
       "log-level": "debug",
       "cors-origin": "http://localhost:5173",
+      "no-console": "true",
       dialects: "s4,s1",
       "dialect-grace": "1.5s",
       "dialects.s0.namespace": "a",
@@ -128,6 +130,7 @@ describe("where options come from", () => {
       tls: { certificate: "CERT", key: "KEY", authority: "CERT" },
       logLevel: "debug",
       corsOrigins: ["http://localhost:5173"],
+      isConsoleServed: false,
       dialects: {
         served: ["s1", "s4"],
         graceMs: 1_500,
@@ -285,6 +288,8 @@ describe("faults", () => {
     ["--tls-ca cert.pem", {}, "--tls-ca: needs --tls-cert and --tls-key beside it"],
     ["--tls-cert no.pem --tls-key key.pem", {}, "--tls-cert no.pem: cannot be read: no such file"],
     ["--insecure=yes", {}, "--insecure: takes no value"],
+    ["--no-console=yes", {}, "--no-console: takes no value"],
+    ["--console", {}, "--console: no such option; did you mean --no-console?"],
     ["--node", {}, "--node: needs a value, --node N"],
     ["--data-dir --insecure", {}, "--data-dir: needs a value, --data-dir DIR"],
     ["--partition 4", {}, "--partition: no such option; did you mean --partitions?"],

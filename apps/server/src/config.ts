@@ -42,6 +42,7 @@ export interface ServerConfig {
   readonly tls: TlsConfig | undefined;
   readonly logLevel: LogLevel;
   readonly corsOrigins: readonly string[];
+  readonly isConsoleServed: boolean;
   readonly dialects: DialectOptions;
   /** In clear text beyond loopback, as `--insecure` allowed: to be warned of. */
   readonly isExposed: boolean;
@@ -115,6 +116,7 @@ export function loadConfig(
     tls,
     logLevel: options["log-level"],
     corsOrigins: options["cors-origin"],
+    isConsoleServed: !options["no-console"],
     dialects: dialects.options,
     isExposed,
   };
@@ -144,6 +146,11 @@ const origins = (example: string) =>
     return list;
   });
 
+const toggle = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true")
+  .default(false);
+
 const shape = z.object({
   node: wholeNumber(NODE_MAX).default(1),
   listen: address.optional(),
@@ -155,12 +162,10 @@ const shape = z.object({
   "tls-cert": z.string().min(1, "must not be empty").optional(),
   "tls-key": z.string().min(1, "must not be empty").optional(),
   "tls-ca": z.string().min(1, "must not be empty").optional(),
-  insecure: z
-    .enum(["true", "false"], "must be true or false")
-    .transform((text) => text === "true")
-    .default(false),
+  insecure: toggle,
   "log-level": z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
   "cors-origin": origins("https://ops.example.org").default([]),
+  "no-console": toggle,
 });
 
 function readMembers(

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { markBadText, type StartedNode, startNode } from "@conclave/server/node";
 import { destination, type Logger, pino } from "pino";
 import { loadConfig, type ServerConfig } from "./config.ts";
+import { findConsole } from "./console-directory.ts";
 import type { Environment } from "./raw-options.ts";
 import { helpText } from "./server-flags.ts";
 import { describeFailure, EXIT_CODES, EXIT_USAGE } from "./start-faults.ts";
@@ -39,12 +40,15 @@ async function serve(config: ServerConfig): Promise<number> {
   const signals = listenForSignals();
   markBadText();
   try {
-    const { tls, isExposed, logLevel, ...options } = config;
+    const { tls, isExposed, isConsoleServed, logLevel, ...options } = config;
     const version = ownVersion();
     // Synchronous, so that the last line before an exit is not lost.
     const logger = pino({ level: logLevel }, destination({ dest: 2, sync: true }));
+    const consoleDirectory = isConsoleServed ? findConsole() : undefined;
+    if (isConsoleServed && consoleDirectory === undefined) logger.info("no console is installed");
     const started = await startNode({
       ...options,
+      consoleDirectory,
       version,
       ...(tls === undefined ? {} : { tls }),
       log: (level, message) => logger[level](message),

@@ -81,6 +81,7 @@ export const serverFlags: readonly ServerFlag[] = [
     isList: true,
     help: "let pages of this origin call, as https://ops.example.org; may be repeated",
   },
+  { name: "no-console", help: "do not serve the console, a page for operators, at /" },
   {
     name: "dialects",
     value: "LIST",

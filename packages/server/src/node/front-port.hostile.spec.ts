@@ -11,6 +11,7 @@ import { type Connections, createConnections } from "./connections.ts";
 import { type FrontPort, type FrontPortOptions, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
+import { createOriginPolicy } from "./origin-policy.ts";
 import { createReadiness } from "./readiness.ts";
 import { registerReflection } from "./reflection-service.ts";
 import { createRpcHandler, FRAME_BYTES_MAX, UNARY_BYTES_MAX } from "./rpc-handler.ts";
@@ -48,7 +49,9 @@ async function open(
       registerReflection(router, registered.all);
     },
   });
-  const handler = createHttpRoutes({ rpc, readiness, metrics, corsOrigins: [] });
+  const origins = createOriginPolicy({ scheme: "http", ownNames: [], corsOrigins: [] });
+  const consoleFiles = new Map();
+  const handler = createHttpRoutes({ rpc, readiness, metrics, origins, consoleFiles });
   const address = { host: "127.0.0.1", port: 0, clock: systemClock };
   const outcome = await openFrontPort({ ...address, connections, handler, limits });
   if (outcome.kind !== "open") throw new Error(outcome.detail);

@@ -23,6 +23,7 @@ import { createConnections } from "./connections.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
+import { createOriginPolicy } from "./origin-policy.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { registerReflection } from "./reflection-service.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
@@ -68,7 +69,12 @@ beforeAll(async () => {
     rpc,
     readiness,
     metrics,
-    corsOrigins: ["https://ops.example.org"],
+    origins: createOriginPolicy({
+      scheme: "http",
+      ownNames: [],
+      corsOrigins: ["https://ops.example.org"],
+    }),
+    consoleFiles: new Map(),
   });
   const outcome = await openFrontPort({
     host: "127.0.0.1",

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Health } from "@conclave/api/grpc";
+import { Code, createClient } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { afterEach, expect, test } from "vitest";
 import { createConnections } from "./connections.ts";
+import { type ConsoleFiles, readConsoleFiles } from "./console-files.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
+import { createOriginPolicy } from "./origin-policy.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { systemClock } from "./system-clock.ts";
@@ -15,7 +27,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((port) => port.close(0)));
 });
 
-async function open(obstacles: readonly string[], corsOrigins: readonly string[] = []) {
+async function open(obstacles: readonly string[], consoleFiles: ConsoleFiles = new Map()) {
   const readiness = createReadiness(() => obstacles);
   const connections = createConnections();
   const rpc = createRpcHandler({
@@ -23,7 +35,8 @@ async function open(obstacles: readonly string[], corsOrigins: readonly string[]
     clock: systemClock,
     routes: (router, registered) => registerHealth(router, readiness, registered.isRegistered),
   });
-  const handler = createHttpRoutes({ rpc, readiness, metrics, corsOrigins });
+  const origins = createOriginPolicy({ scheme: "http", ownNames: [], corsOrigins: [] });
+  const handler = createHttpRoutes({ rpc, readiness, metrics, origins, consoleFiles });
   const address = { host: "127.0.0.1", port: 0 };
   const outcome = await openFrontPort({ ...address, clock: systemClock, connections, handler });
   if (outcome.kind !== "open") throw new Error(outcome.detail);
@@ -37,11 +50,17 @@ const ask = async (url: string, init?: RequestInit): Promise<string> => {
 };
 
 const check = "/grpc.health.v1.Health/Check";
-const jsonCall = {
-  method: "POST",
-  headers: { "Content-Type": "application/json", Origin: "https://ops.example.org" },
-  body: "{}",
-};
+
+/** A console of one page. */
+async function consoleOf(page: string): Promise<ConsoleFiles> {
+  const folder = await mkdtemp(join(tmpdir(), "conclave-routes-"));
+  try {
+    await writeFile(join(folder, "index.html"), page);
+    return await readConsoleFiles(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
 test("/healthz answers while the process runs, leaders or not", async () => {
   const { url } = await open(["partition 1: no leader"]);
@@ -65,7 +84,7 @@ test("/readyz answers 503 as soon as a shutdown begins", async () => {
   expect(await ask(`${url}/readyz`)).toBe("503 shutting down\n");
 });
 
-test.each(["/", "/metrics/", "/healthz/", "/no.Such/Method"])("%s is not found", async (path) => {
+test.each(["/metrics/", "/healthz/", "/no.Such/Method"])("%s is not found", async (path) => {
   const { url } = await open([]);
   expect(await ask(`${url}${path}`)).toBe("404 not found\n");
 });
@@ -83,45 +102,37 @@ test("the probes are for reading", async () => {
   expect(await ask(`${url}/readyz`, { method: "HEAD" })).toBe("200 ");
 });
 
-test("pages of other origins are allowed nothing by default", async () => {
+test("the root says in words that there is no console", async () => {
   const { url } = await open([]);
-  const answer = await fetch(`${url}${check}`, jsonCall);
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get("Access-Control-Allow-Origin")).toBeNull();
-  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
-  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBeNull();
+  expect(await ask(`${url}/`)).toBe("404 this node serves no console\n");
 });
 
-test("a page of an allowed origin may ask, call and read", async () => {
-  const { url } = await open([], ["https://ops.example.org"]);
-  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
-  expect(preflight.status).toBe(204);
-  expect(preflight.headers.get("Vary")).toBe("Origin");
-  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBe("https://ops.example.org");
-  expect(preflight.headers.get("Access-Control-Allow-Methods")).toContain("POST");
-  expect(preflight.headers.get("Access-Control-Allow-Headers")).toContain("Connect-Timeout-Ms");
-  const answer = await fetch(`${url}${check}`, jsonCall);
-  expect(await answer.json()).toEqual({ status: "SERVING" });
-  expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("https://ops.example.org");
-  expect(answer.headers.get("Access-Control-Expose-Headers")).toContain("Grpc-Status");
+test("a console is served before the node is ready", async () => {
+  const { url } = await open(["partition 1: no leader"], await consoleOf("<p>console</p>"));
+  expect(await ask(`${url}/`)).toBe("200 <p>console</p>");
+  expect(await ask(`${url}/assets/`)).toBe("404 not found\n");
 });
 
-test("a page of an allowed origin may say whose election it means, and read the term's number", async () => {
-  const { url } = await open([], ["https://ops.example.org"]);
-  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
-  const allowed = preflight.headers.get("Access-Control-Allow-Headers")?.split(", ");
-  expect(allowed).toEqual(
-    expect.arrayContaining(["application-id", "primitive-id", "session-id", "Content-Type"]),
-  );
-  const answer = await fetch(`${url}${check}`, jsonCall);
-  const exposed = answer.headers.get("Access-Control-Expose-Headers")?.split(", ");
-  expect(exposed).toEqual(expect.arrayContaining(["conclave-term", "Grpc-Status"]));
-});
+test.each(["/", "/healthz", "/readyz", "/metrics", "/no", check])(
+  "nobody guesses what type the answer of %s has",
+  async (path) => {
+    const { url } = await open([], await consoleOf("<p>console</p>"));
+    const answer = await fetch(`${url}${path}`);
+    expect(answer.headers.get("X-Content-Type-Options")).toBe("nosniff");
+    expect(answer.headers.get("Set-Cookie")).toBeNull();
+  },
+);
 
-test("a page of an origin that is not on the list is allowed nothing", async () => {
-  const { url } = await open([], ["https://other.example.org"]);
-  const preflight = await fetch(`${url}${check}`, { ...jsonCall, method: "OPTIONS", body: null });
-  expect(preflight.status).toBe(204);
-  expect(preflight.headers.get("Vary")).toBe("Origin");
-  expect(preflight.headers.get("Access-Control-Allow-Origin")).toBeNull();
-});
+const transports = { createConnectTransport, createGrpcTransport, createGrpcWebTransport };
+
+test.each(Object.entries(transports))(
+  "a call of a page that may not is PERMISSION_DENIED to its client, by %s",
+  async (_, create) => {
+    const { url } = await open([]);
+    const transport = create({ baseUrl: url, httpVersion: "2" });
+    const health = createClient(Health, transport);
+    const call = health.check({}, { headers: { Origin: "https://evil.example.org" } });
+    await expect(call).rejects.toMatchObject({ code: Code.PermissionDenied });
+    expect((await health.check({}, { headers: { Origin: url } })).status).toBe(1);
+  },
+);

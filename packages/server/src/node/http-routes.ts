@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the port answers besides services: `/healthz`, `/readyz`, `/metrics`, and browsers'
- * questions about other origins. Anything else is 404.
+ * What the port answers: `/healthz`, `/readyz` and `/metrics` to anybody, the console's files, and to
+ * whoever may call the services. Anything else is 404.
  */
 
-import { cors } from "@connectrpc/connect";
 import type { PortHandler, PortRequest, PortResponse } from "./connections.ts";
+import { answerConsole, type ConsoleFiles } from "./console-files.ts";
 import type { Metrics } from "./metrics.ts";
+import type { OriginPolicy } from "./origin-policy.ts";
 import type { Readiness } from "./readiness.ts";
 import { pathOf, type RpcHandler } from "./rpc-handler.ts";
 
@@ -14,56 +15,37 @@ export interface HttpRoutesOptions {
   readonly rpc: RpcHandler;
   readonly readiness: Readiness;
   readonly metrics: Pick<Metrics, "page" | "contentType">;
-  /** Origins, for instance `https://ops.example.org`, whose pages may call. Empty: none but our own. */
-  readonly corsOrigins: readonly string[];
+  readonly origins: OriginPolicy;
+  readonly consoleFiles: ConsoleFiles;
 }
 
-/** How long a browser may remember a preflight's answer: 2 h, the most that Chromium keeps. */
-const PREFLIGHT_SECONDS = 7_200;
-
-/** What S2 and S3 are told in metadata, and what S2 tells there. */
-const ALLOWED_HEADERS = [...cors.allowedHeaders, "application-id", "primitive-id", "session-id"];
-const EXPOSED_HEADERS = [...cors.exposedHeaders, "conclave-term"];
-
 export function createHttpRoutes(options: HttpRoutesOptions): PortHandler {
-  const origins = new Set(options.corsOrigins);
   return (request, response) => {
-    if (origins.size > 0) {
-      allowOrigin(origins, request, response);
-      if (request.method === "OPTIONS") return answerPreflight(response);
-    }
-    if (options.rpc(request, response)) return;
-    switch (pathOf(request)) {
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    const path = pathOf(request);
+    switch (path) {
       case "/healthz":
         return answerText(request, response, 200, "ok\n");
       case "/readyz":
         return answerReadiness(request, response, options.readiness);
       case "/metrics":
         return void answerMetrics(request, response, options.metrics);
-      default:
-        return answerText(request, response, 404, "not found\n");
     }
+    if (answerConsole(options.consoleFiles, path, request, response)) return;
+    const refusal = options.origins.judge(request, response);
+    if (refusal !== undefined) {
+      request.resume();
+      return answerText(request, response, 403, `${refusal}\n`);
+    }
+    if (request.method === "OPTIONS") return answerPreflight(response);
+    if (options.rpc(request, response)) return;
+    const isRoot = path === "/" && options.consoleFiles.size === 0;
+    answerText(request, response, 404, isRoot ? NO_CONSOLE : "not found\n");
   };
 }
 
-function allowOrigin(
-  origins: ReadonlySet<string>,
-  request: PortRequest,
-  response: PortResponse,
-): void {
-  // Said to everyone, or a cache would give one origin's answer to another.
-  response.setHeader("Vary", "Origin");
-  const origin = request.headers.origin;
-  if (origin === undefined || !origins.has(origin)) return;
-  response.setHeader("Access-Control-Allow-Origin", origin);
-  response.setHeader("Access-Control-Expose-Headers", EXPOSED_HEADERS.join(", "));
-  if (request.method !== "OPTIONS") return;
-  response.setHeader("Access-Control-Allow-Methods", cors.allowedMethods.join(", "));
-  response.setHeader("Access-Control-Allow-Headers", ALLOWED_HEADERS.join(", "));
-  response.setHeader("Access-Control-Max-Age", String(PREFLIGHT_SECONDS));
-}
+const NO_CONSOLE = "this node serves no console\n";
 
-/** 204 to every origin; one that is not allowed finds no headers in it and its browser refuses. */
 function answerPreflight(response: PortResponse): void {
   response.writeHead(204);
   response.end();

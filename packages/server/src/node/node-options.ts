@@ -33,8 +33,10 @@ export interface NodeOptions {
   readonly route?: (address: string) => string;
   /** How the older protocols are served. Default: all of them, as `defaultDialectOptions` has it. */
   readonly dialects?: DialectOptions;
-  /** Origins whose pages may call. */
+  /** Origins whose pages may call, besides this node's own. */
   readonly corsOrigins: readonly string[];
+  /** Where the console's files are. Undefined: there is none to serve. */
+  readonly consoleDirectory: string | undefined;
   /** Of the software, for showing. */
   readonly version: string;
   /** What an operator should know of; `warn` is for what somebody should look at. */

@@ -125,7 +125,12 @@ test("a cluster of one starts from it: elections are there, vacant, with terms f
 
   const options: NodeOptions = {
     ...{ node: 1, host: "127.0.0.1", port: 0, address: undefined, members: undefined, join: [] },
-    ...{ dataDirectory: join(directory, "alone"), partitionCount: undefined, corsOrigins: [] },
+    ...{
+      dataDirectory: join(directory, "alone"),
+      partitionCount: undefined,
+      corsOrigins: [],
+      consoleDirectory: undefined,
+    },
     ...{ clusterToken: "new", version: "0", log: () => {} },
   };
   const node = await startNode(options);

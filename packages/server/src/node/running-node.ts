@@ -12,11 +12,13 @@ import { createMember, type RunningMember } from "../member/running-member.ts";
 import { AttachStream } from "../rpc/attach-stream.ts";
 import { attachDoor } from "./attach-door.ts";
 import { type Connections, createConnections, type PortHandler } from "./connections.ts";
+import type { ConsoleFiles } from "./console-files.ts";
 import { type FrontPort, openFrontPort } from "./front-port.ts";
 import { registerHealth } from "./health-service.ts";
 import { createHttpRoutes } from "./http-routes.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { NodeFailure, NodeOptions } from "./node-options.ts";
+import { createOriginPolicy, type OriginPolicy } from "./origin-policy.ts";
 import { addressOf, peerTlsOf } from "./peer-address.ts";
 import { createPeerDialer } from "./peer-dialer.ts";
 import { exchangeDoor, registerPeers } from "./peer-service.ts";
@@ -30,6 +32,7 @@ const LINGER_MS = 1_000;
 
 export class RunningNode {
   readonly #options: NodeOptions;
+  readonly #consoleFiles: ConsoleFiles;
   readonly #member: RunningMember;
   readonly #readiness: Readiness;
   readonly #metrics: Metrics;
@@ -39,8 +42,9 @@ export class RunningNode {
   #port: FrontPort | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: NodeOptions, directory: OpenDirectory) {
+  constructor(options: NodeOptions, directory: OpenDirectory, consoleFiles: ConsoleFiles) {
     this.#options = options;
+    this.#consoleFiles = consoleFiles;
     this.#metrics = this.#createMetrics();
     this.#member = this.#createMember(directory);
     this.#readiness = createReadiness(() => this.#member.obstacles());
@@ -150,8 +154,19 @@ export class RunningNode {
         registerReflection(router, registered.all);
       },
     });
-    const { corsOrigins } = this.#options;
-    const routes = { rpc, readiness: this.#readiness, metrics: this.#metrics, corsOrigins };
-    return createHttpRoutes(routes);
+    return createHttpRoutes({
+      rpc,
+      readiness: this.#readiness,
+      metrics: this.#metrics,
+      origins: this.#createOriginPolicy(),
+      consoleFiles: this.#consoleFiles,
+    });
+  }
+
+  #createOriginPolicy(): OriginPolicy {
+    const { tls, host, address, corsOrigins } = this.#options;
+    const advertised = address === undefined ? [] : [address.replace(/:\d+$/, "")];
+    const scheme = tls === undefined ? "http" : "https";
+    return createOriginPolicy({ scheme, ownNames: [host, ...advertised], corsOrigins });
   }
 }

@@ -66,6 +66,7 @@ function attempt(
     partitionCount: undefined,
     clusterToken: undefined,
     corsOrigins: [],
+    consoleDirectory: undefined,
     version: "test",
     log: (_level, message) => logged.push(message),
     ...options,

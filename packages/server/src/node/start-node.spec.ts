@@ -46,6 +46,7 @@ const attempt = (options: Partial<NodeOptions> = {}) =>
     partitionCount: 2,
     clusterToken: undefined,
     corsOrigins: [],
+    consoleDirectory: undefined,
     version: "test",
     log: () => {},
     ...options,

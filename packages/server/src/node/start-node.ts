@@ -7,6 +7,7 @@
 
 import { openDirectory } from "../member/data-directory.ts";
 import { failure } from "../member/member-failure.ts";
+import { type ConsoleFiles, readConsoleFiles } from "./console-files.ts";
 import { createFileDirectory } from "./file-directory.ts";
 import type { NodeFailure, NodeOptions, StartedNode } from "./node-options.ts";
 import { placeOf } from "./place.ts";
@@ -26,7 +27,9 @@ export async function startNode(options: NodeOptions): Promise<StartedNode | Nod
     await directory.close();
     return place;
   }
-  const running = new RunningNode({ ...options, address: place.address }, directory);
+  const consoleFiles = await consoleFilesOf(options);
+  const placed = { ...options, address: place.address };
+  const running = new RunningNode(placed, directory, consoleFiles);
   const fault = await running.start();
   if (fault !== undefined) {
     await running.stop(0);
@@ -38,4 +41,16 @@ export async function startNode(options: NodeOptions): Promise<StartedNode | Nod
     failed: running.failed,
     stop: (graceMs = STOP_GRACE_MS) => running.stop(graceMs),
   };
+}
+
+/** A node whose console cannot be read is of use all the same. */
+async function consoleFilesOf({ consoleDirectory, log }: NodeOptions): Promise<ConsoleFiles> {
+  if (consoleDirectory === undefined) return new Map();
+  try {
+    return await readConsoleFiles(consoleDirectory);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log("warn", `no console is served: ${reason}`);
+    return new Map();
+  }
 }

@@ -36,7 +36,14 @@ export function optionsOf(start: NodeStart, log: NodeOptions["log"]): NodeOption
   const { routes, ...told } = start;
   return {
     ...told,
-    ...{ host: "127.0.0.1", port: 0, join: [], clusterToken: undefined, corsOrigins: [] },
+    ...{
+      host: "127.0.0.1",
+      port: 0,
+      join: [],
+      clusterToken: undefined,
+      corsOrigins: [],
+      consoleDirectory: undefined,
+    },
     version: "test",
     route: (address) => routes[address] ?? address,
     log,
