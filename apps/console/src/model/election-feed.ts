@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Follows every election of every namespace, and says how old what it knows is. It knows no page, no
+ * clock and no network: all of them are arguments.
+ */
+
+import { type Change, ElectionError } from "@conclave/client";
+import { createChangeLog, type LoggedChange } from "./change-log.ts";
+import { createElectionBook } from "./election-book.ts";
+import type { ElectionsState } from "./election-row.ts";
+import { type LinkState, linkStateOf } from "./link-state.ts";
+import { createStore, type Store } from "./store.ts";
+
+/** How many changes the events screen can show: enough for a busy hour, little to hold. */
+export const CHANGES_MAX = 1_000;
+
+/** How often new namespaces are looked for. */
+export const POLL_MS = 2_000;
+
+/** After this long without a count from a server, what has been heard is taken for all there is. */
+export const SETTLE_MS = 2_000;
+
+const RETRY_MS = 1_000;
+const DEFAULT_NAMESPACE = "default";
+
+export interface NamespaceCount {
+  readonly namespace: string;
+  readonly elections: number;
+}
+
+export interface FeedContext {
+  /** Resolves when a node has answered; rejects with the reason when none did for a while. */
+  readonly connect: () => Promise<unknown>;
+  /** All elections of a namespace, live. Called after `connect` has resolved. */
+  readonly watch: (namespace: string) => AsyncIterable<Change>;
+  readonly namespaces: () => Promise<readonly NamespaceCount[]>;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly nowMs: () => number;
+  /** Runs soon, once: in the page, at its next frame. */
+  readonly schedule: (run: () => void) => void;
+}
+
+export interface ElectionFeed {
+  readonly elections: Store<ElectionsState>;
+  readonly changes: Store<readonly LoggedChange[]>;
+  readonly link: Store<LinkState>;
+  /** A namespace that is to be watched although no server has named it yet. */
+  want(namespace: string): void;
+  /** Resolves only when `connect` has; goes on for as long as the page lives. */
+  run(): Promise<void>;
+}
+
+/** A namespace that is watched. */
+interface Followed {
+  isLive: boolean;
+  /** What existed when the watch began has been heard, as far as anybody can tell. */
+  isSettled: boolean;
+  expected: number | undefined;
+}
+
+export function createElectionFeed(context: FeedContext): ElectionFeed {
+  return new Feed(context);
+}
+
+class Feed implements ElectionFeed {
+  readonly elections = createStore<ElectionsState>(NOTHING);
+  readonly changes = createStore<readonly LoggedChange[]>([]);
+  readonly link = createStore<LinkState>({ kind: "connecting", failure: undefined });
+  readonly #context: FeedContext;
+  readonly #book = createElectionBook();
+  readonly #log = createChangeLog(CHANGES_MAX);
+  readonly #followed = new Map<string, Followed>();
+  #isConnected = false;
+  #isPublishing = false;
+
+  constructor(context: FeedContext) {
+    this.#context = context;
+    this.want(DEFAULT_NAMESPACE);
+  }
+
+  want(namespace: string): void {
+    if (this.#followed.has(namespace)) return;
+    this.#followed.set(namespace, { isLive: true, isSettled: false, expected: undefined });
+    if (this.#isConnected) void this.#follow(namespace);
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isConnected) {
+      try {
+        await this.#context.connect();
+        this.#isConnected = true;
+      } catch (error) {
+        this.link.set({ kind: "connecting", failure: ElectionError.from(error).message });
+        await this.#context.wait(RETRY_MS);
+      }
+    }
+    for (const namespace of this.#followed.keys()) void this.#follow(namespace);
+    void this.#poll();
+    this.#publishSoon();
+  }
+
+  async #poll(): Promise<never> {
+    for (;;) {
+      try {
+        this.#learn(await this.#context.namespaces());
+      } catch {
+        // The watches tell how things stand; a namespace that is new is found at the next try.
+      }
+      await this.#context.wait(POLL_MS);
+    }
+  }
+
+  #learn(counts: readonly NamespaceCount[]): void {
+    const byName = new Map(counts.map(({ namespace, elections }) => [namespace, elections]));
+    for (const namespace of byName.keys()) this.want(namespace);
+    for (const [namespace, followed] of this.#followed) {
+      followed.expected = byName.get(namespace) ?? 0;
+    }
+    this.#publishSoon();
+  }
+
+  async #follow(namespace: string): Promise<never> {
+    const followed = this.#followed.get(namespace) ?? NEVER_FOLLOWED;
+    for (;;) {
+      void this.#settleInTime(followed);
+      try {
+        for await (const change of this.#context.watch(namespace)) {
+          this.#hear(namespace, followed, change);
+        }
+      } catch {
+        // Whatever ended it, the answer is a new watch; that nothing is live meanwhile is shown.
+      }
+      followed.isLive = false;
+      this.#publishSoon();
+      await this.#context.wait(RETRY_MS);
+      // The new watch does not tell what was deleted before it began.
+      this.#book.forget(namespace);
+      followed.isSettled = false;
+    }
+  }
+
+  async #settleInTime(followed: Followed): Promise<void> {
+    await this.#context.wait(SETTLE_MS);
+    followed.isSettled = true;
+    this.#publishSoon();
+  }
+
+  #hear(namespace: string, followed: Followed, change: Change): void {
+    const { nowMs } = this.#context;
+    if (change.type !== "contact") followed.isLive = true;
+    switch (change.type) {
+      case "snapshot":
+        this.#book.snapshot(namespace, change.view);
+        break;
+      case "contact":
+        followed.isLive = change.live;
+        break;
+      case "gap":
+        this.#log.add({ kind: "gap", namespace, receivedMs: nowMs() });
+        break;
+      case "progress":
+        break;
+      default:
+        this.#log.add(this.#book.change(namespace, change, nowMs()));
+    }
+    this.#publishSoon();
+  }
+
+  /** However many changes come at once, the page is told once. */
+  #publishSoon(): void {
+    if (this.#isPublishing || !this.#isConnected) return;
+    this.#isPublishing = true;
+    this.#context.schedule(() => {
+      this.#isPublishing = false;
+      this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const followed = [...this.#followed];
+    for (const [namespace, one] of followed) {
+      const { expected } = one;
+      if (expected !== undefined && this.#book.countOf(namespace) >= expected) one.isSettled = true;
+    }
+    const known = followed.flatMap(([, { expected }]) => expected ?? []);
+    this.elections.set({
+      rows: this.#book.rows(),
+      isLoaded: followed.every(([, { isSettled }]) => isSettled),
+      expected: known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0),
+      namespaces: followed.map(([namespace]) => namespace).sort(),
+    });
+    this.changes.set(this.#log.entries());
+    const contacts = followed.map(([, { isLive }]) => isLive);
+    this.link.set(linkStateOf(contacts, this.link.get(), this.#context.nowMs()));
+  }
+}
+
+const NOTHING: ElectionsState = {
+  rows: new Map(),
+  isLoaded: false,
+  expected: undefined,
+  namespaces: [DEFAULT_NAMESPACE],
+};
+const NEVER_FOLLOWED: Followed = { isLive: false, isSettled: false, expected: undefined };
