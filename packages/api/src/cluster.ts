@@ -3,12 +3,21 @@
 
 export {
   ClusterService,
+  type ListNamespacesRequest,
+  type ListNamespacesResponse,
+  ListNamespacesResponseSchema,
+  type ListSessionsRequest,
+  type ListSessionsResponse,
+  ListSessionsResponseSchema,
   type Member,
   type Partition,
   type Peer,
   PeerState,
   type SaveSnapshotResponse,
   SaveSnapshotResponseSchema,
+  type SessionInfo,
+  SessionInfoSchema,
+  type StatusRequest,
   type StatusResponse,
   StatusResponseSchema,
 } from "./gen/conclave/cluster/v1/cluster_pb.ts";

@@ -16,6 +16,8 @@ export {
   type SubmissionAnswer,
 } from "./gen/conclave/peer/v1/forward_pb.ts";
 export {
+  ClusterAnswerSchema,
+  ClusterQuestionSchema,
   OperationRequestSchema,
   OperationResponseSchema,
 } from "./gen/conclave/peer/v1/operation_pb.ts";

@@ -5,7 +5,7 @@ import { ErrorInfoSchema, Outcome, Reason } from "@conclave/api";
 import { ClusterService, PeerState } from "@conclave/api/cluster";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { createClusterAdmin } from "./cluster-admin.ts";
+import { createClusterAdmin, type SessionInfo } from "./cluster-admin.ts";
 
 type Service = Parameters<Parameters<typeof createRouterTransport>[0]>[0];
 
@@ -149,4 +149,86 @@ test("the token goes with every question", async () => {
   const admin = createClusterAdmin({ transports, timeoutMs: 1_000, token, close: () => {} });
   await admin.removeMember(2);
   expect(seen).toEqual(["Bearer t", "Bearer t"]);
+});
+
+test("what a node knows is asked of it through the first that answers, and its own is not asked twice", async () => {
+  const asked: number[] = [];
+  const status = ({ node }: { readonly node: number }) => {
+    asked.push(node);
+    return { node: node === 0 ? 1 : node };
+  };
+  const admin = adminOf(SILENT, nodeWith({ status }));
+
+  expect(await admin.status({ node: 3 })).toMatchObject({ node: 3 });
+  expect(asked).toEqual([0, 3]);
+  expect(await admin.status({ node: 1 })).toMatchObject({ node: 1 });
+  expect(asked).toEqual([0, 3, 0]);
+});
+
+test("sessions are read page by page, each when it is wanted", async () => {
+  const asked: object[] = [];
+  const pages = new Map([
+    ["", { sessions: [sessionMessage("a"), sessionMessage("b")], nextPageToken: "b" }],
+    ["b", { sessions: [{ instance: "c" }], nextPageToken: "" }],
+  ]);
+  const listSessions = ({ $typeName: _, ...request }: Readonly<Record<string, unknown>>) => {
+    asked.push(request);
+    return pages.get(String(request["pageToken"]));
+  };
+  const admin = adminOf(nodeWith({ listSessions }));
+  const seen: SessionInfo[] = [];
+
+  for await (const session of admin.sessions(2, { instance: "x" })) {
+    seen.push(session);
+    if (seen.length === 2) expect(asked).toHaveLength(1);
+  }
+
+  const labels = { host: "h" };
+  expect(seen).toEqual([
+    { instance: "a", ttlMs: 10_500, graceMs: 1_000, labels, remainingMs: 250 },
+    { instance: "b", ttlMs: 10_500, graceMs: 1_000, labels, remainingMs: 250 },
+    { instance: "c", ttlMs: 0, graceMs: 0, labels: {}, remainingMs: 0 },
+  ]);
+  const request = { partition: 2, instance: "x", pageSize: 1_000 };
+  expect(asked).toEqual([
+    { ...request, pageToken: "" },
+    { ...request, pageToken: "b" },
+  ]);
+});
+
+function sessionMessage(instance: string) {
+  return {
+    instance,
+    ttl: { seconds: 10n, nanos: 500_000_000 },
+    disconnectGrace: { seconds: 1n },
+    labels: { host: "h" },
+    remaining: { nanos: 250_000_000 },
+  };
+}
+
+test("namespaces come all at once, however many pages they fill", async () => {
+  const listNamespaces = ({ pageToken }: { readonly pageToken: string }) =>
+    pageToken === ""
+      ? { namespaces: [{ namespace: "a", elections: 2n }], nextPageToken: "a" }
+      : { namespaces: [{ namespace: "b", elections: 1n }], nextPageToken: "" };
+  expect(await adminOf(nodeWith({ listNamespaces })).namespaces()).toEqual([
+    { namespace: "a", elections: 2 },
+    { namespace: "b", elections: 1 },
+  ]);
+});
+
+test("sessions of a partition that nobody leads are told to be out of reach", async () => {
+  const listSessions = () => {
+    const info = create(ErrorInfoSchema, {
+      reason: Reason.NO_LEADER,
+      outcome: Outcome.NOT_APPLIED,
+    });
+    throw new ConnectError("no", Code.Unavailable, undefined, [
+      { desc: ErrorInfoSchema, value: info },
+    ]);
+  };
+  const read = async () => {
+    for await (const _ of adminOf(nodeWith({ listSessions })).sessions(1)) void _;
+  };
+  await expect(read()).rejects.toMatchObject({ code: "NO_QUORUM", retryable: true });
 });

@@ -7,15 +7,35 @@
  */
 
 import { create } from "@bufbuild/protobuf";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { ErrorInfoSchema, type FrameError, FrameErrorSchema } from "@conclave/api";
-import { ClusterService, PeerState, type StatusResponse } from "@conclave/api/cluster";
+import {
+  ClusterService,
+  PeerState,
+  type SessionInfo as SessionInfoMessage,
+  type StatusResponse,
+} from "@conclave/api/cluster";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { ElectionError } from "./error.ts";
 import { errorFromFrame } from "./wire-errors.ts";
 
 export interface ClusterAdmin {
-  /** What the first node that answers knows; also without a quorum. */
-  status(): Promise<ClusterStatus>;
+  /**
+   * What the first node that answers knows; also without a quorum.
+   *
+   * @param options.node what this node knows, which the first that answers asks for it
+   * @throws ElectionError NOT_FOUND where it is no member, NO_QUORUM where it does not answer
+   */
+  status(options?: { readonly node?: number }): Promise<ClusterStatus>;
+  /**
+   * The sessions of a partition by their instances, in pages as they are read: no state of one moment.
+   *
+   * @param options.instance only the one that is shown so
+   * @throws ElectionError NO_QUORUM where the partition has no leader
+   */
+  sessions(partition: number, options?: { readonly instance?: string }): AsyncIterable<SessionInfo>;
+  /** Where there are elections, by name, as the first node that answers has them: it may be behind. */
+  namespaces(): Promise<readonly NamespaceInfo[]>;
   /**
    * Makes room for a node, which joins when it is started with `--join`.
    *
@@ -87,6 +107,24 @@ export interface ClusterPeer {
   readonly state: "probe" | "replicate" | "snapshot";
 }
 
+/** A session as the leader of a partition has it. */
+export interface SessionInfo {
+  /** As it is shown beside its candidates; its id is a secret. */
+  readonly instance: string;
+  readonly ttlMs: number;
+  /** How long it lives on after its connection has ended; 0: that says nothing. */
+  readonly graceMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Until it ends, unless it is renewed. */
+  readonly remainingMs: number;
+}
+
+export interface NamespaceInfo {
+  readonly namespace: string;
+  /** All that exist in it, vacant ones too. */
+  readonly elections: number;
+}
+
 export interface ClusterAdminOptions {
   /** One for each endpoint, in the order in which they are tried. */
   readonly transports: readonly Transport[];
@@ -102,7 +140,7 @@ export function createClusterAdmin(options: ClusterAdminOptions): ClusterAdmin {
   const headers = async (): Promise<HeadersInit> =>
     options.token === undefined ? {} : { authorization: `Bearer ${await options.token()}` };
   /** Asks the first node that answers, and the next one where it is sure that nothing was done. */
-  const ask = async <T>(question: Question<T>): Promise<T> => {
+  const ask: Ask = async <T>(question: Question<T>): Promise<T> => {
     let failure: ElectionError | undefined;
     for (const client of clients) {
       let isReached = false;
@@ -120,7 +158,7 @@ export function createClusterAdmin(options: ClusterAdminOptions): ClusterAdmin {
     throw failure ?? new ElectionError("INVALID", "there is no endpoint to ask");
   };
   return {
-    status: () => ask((_client, _call, status) => Promise.resolve(statusOf(status))),
+    ...readsOf(ask),
     async addMember(node, address) {
       const { already } = await ask((client, call) => client.addMember({ node, address }, call));
       return { already };
@@ -148,6 +186,52 @@ export function createClusterAdmin(options: ClusterAdminOptions): ClusterAdmin {
   };
 }
 
+/** What leaves everything as it is. */
+function readsOf(ask: Ask): Pick<ClusterAdmin, "status" | "sessions" | "namespaces"> {
+  return {
+    async status({ node } = {}) {
+      const answer = await ask((client, call, first) =>
+        node === undefined || node === first.node
+          ? Promise.resolve(first)
+          : client.status({ node }, call),
+      );
+      return statusOf(answer);
+    },
+    async *sessions(partition, { instance = "" } = {}) {
+      const request = { partition, instance, pageSize: PAGE_SIZE };
+      const answers = pages((pageToken) =>
+        ask((client, call) => client.listSessions({ ...request, pageToken }, call)),
+      );
+      for await (const { sessions } of answers) yield* sessions.map(sessionOf);
+    },
+    async namespaces() {
+      const answers = pages((pageToken) =>
+        ask((client, call) => client.listNamespaces({ pageSize: PAGE_SIZE, pageToken }, call)),
+      );
+      const found: NamespaceInfo[] = [];
+      for await (const { namespaces } of answers) {
+        for (const { namespace, elections } of namespaces) {
+          found.push({ namespace, elections: Number(elections) });
+        }
+      }
+      return found;
+    },
+  };
+}
+
+async function* pages<Page extends { readonly nextPageToken: string }>(
+  read: (pageToken: string) => Promise<Page>,
+): AsyncGenerator<Page> {
+  let token = "";
+  do {
+    const page = await read(token);
+    yield page;
+    token = page.nextPageToken;
+  } while (token !== "");
+}
+
+type Ask = <T>(question: Question<T>) => Promise<T>;
+
 type Question<T> = (
   client: Client<typeof ClusterService>,
   call: CallOptions,
@@ -161,6 +245,8 @@ interface CallOptions {
 
 /** Longer than the 5 s after which a server gives up itself and says what became of it. */
 const CHANGE_TIMEOUT_MS = 7_000;
+/** The most that a page of a list may hold. */
+const PAGE_SIZE = 1_000;
 
 function errorOf(thrown: unknown): ElectionError {
   if (thrown instanceof ElectionError) return thrown;
@@ -170,6 +256,21 @@ function errorOf(thrown: unknown): ElectionError {
   const frame: FrameError = create(FrameErrorSchema, { code, message: thrown.rawMessage });
   if (info !== undefined) frame.info = info;
   return errorFromFrame(frame);
+}
+
+function sessionOf(message: SessionInfoMessage): SessionInfo {
+  const { instance, ttl, disconnectGrace, labels, remaining } = message;
+  return {
+    instance,
+    ttlMs: millisecondsOf(ttl),
+    graceMs: millisecondsOf(disconnectGrace),
+    labels: { ...labels },
+    remainingMs: millisecondsOf(remaining),
+  };
+}
+
+function millisecondsOf(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration);
 }
 
 const PEER_STATES: Readonly<Record<PeerState, ClusterPeer["state"]>> = {

@@ -63,6 +63,7 @@ export { assertPartitionValid } from "./invariants.ts";
 export { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export type { InvitedMember, Member } from "./member.ts";
+export { type NamespaceCount, namespacesAfter } from "./namespaces.ts";
 export { createPartition, type PartitionState } from "./partition.ts";
 export { leaderApart, leaderFirst, type PublishedTerm } from "./projection.ts";
 export {
@@ -79,9 +80,11 @@ export {
   numberingOf,
   officeRevisionOf,
   type SessionLease,
+  type SessionTerms,
   type StrictNumbers,
   sessionOf,
   sessions,
+  sessionTerms,
   streamMessages,
   strictNumbersOf,
   unchangedSince,

@@ -3,6 +3,7 @@
 
 import { boundElections, isBound } from "./binding.ts";
 import type { StreamMessage } from "./change.ts";
+import type { Metadata } from "./command.ts";
 import { findElection } from "./directory.ts";
 import { keyText, type PrimitiveKey, type PrimitiveKind } from "./key.ts";
 import type { PartitionState } from "./partition.ts";
@@ -65,6 +66,18 @@ export function sessionOf(state: PartitionState, id: SessionId): SessionView | "
   const session = state.sessions.get(id);
   if (session !== undefined) return sessionView(session);
   return state.endedSessions.has(id) ? "ended" : undefined;
+}
+
+/** What a session was opened with. */
+export interface SessionTerms {
+  readonly ttlMs: number;
+  readonly graceMs: number;
+  readonly labels: Metadata;
+}
+
+/** Of a session that is registered here, without the cost of a view. */
+export function sessionTerms(state: PartitionState, id: SessionId): SessionTerms | undefined {
+  return state.sessions.get(id);
 }
 
 /** Whether a session is registered here, without the cost of a view. */

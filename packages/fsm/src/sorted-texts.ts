@@ -48,6 +48,14 @@ export function* textsFrom(set: SortedTexts, from: string): Generator<string, vo
   }
 }
 
+/** How many strings are at or above `from` and below `to`. Costs the chunks between the two. */
+export function countTexts(set: SortedTexts, from: string, to: string): number {
+  const [first, last] = [chunkOf(set, from), chunkOf(set, to)];
+  let count = lowerBound(set.chunks[last]!, to) - lowerBound(set.chunks[first]!, from);
+  for (let at = first; at < last; at++) count += set.chunks[at]!.length;
+  return count;
+}
+
 /** The last chunk that begins at or below the text: the one where it is or would be. */
 function chunkOf(set: SortedTexts, text: string): number {
   let low = 0;

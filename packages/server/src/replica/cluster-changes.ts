@@ -36,7 +36,10 @@ export class ClusterChanges {
   }
 
   /** Does it here, or says `no_leader` where another node would have to. */
-  perform(operation: Operation, giveUpAtMs: number): Promise<OperationOutcome> {
+  perform(
+    operation: Exclude<Operation, { kind: "question" }>,
+    giveUpAtMs: number,
+  ): Promise<OperationOutcome> {
     switch (operation.kind) {
       case "add-member": {
         const { node, address } = operation;

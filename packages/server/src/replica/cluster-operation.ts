@@ -12,7 +12,14 @@ export type Operation =
   /** A node reports in, for the first time or under a new incarnation. */
   | { readonly kind: "join"; readonly member: Member }
   | { readonly kind: "transfer"; readonly partitions: readonly number[]; readonly toNode: number }
-  | { readonly kind: "hold"; readonly partitions: readonly number[] };
+  | { readonly kind: "hold"; readonly partitions: readonly number[] }
+  /** What a node knows: bytes of conclave.peer.v1.ClusterQuestion, which are not read here. */
+  | { readonly kind: "question"; readonly question: Uint8Array };
+
+/** What becomes of a question: bytes of conclave.peer.v1.ClusterAnswer. */
+export type QuestionOutcome =
+  | { readonly kind: "answered"; readonly answer: Uint8Array }
+  | Exclude<OperationOutcome, { readonly kind: "done" }>;
 
 export type OperationOutcome =
   /** `already`: there was nothing to do. */
@@ -72,6 +79,8 @@ export function decodeOperation(bytes: Uint8Array): Operation | undefined {
       }
       case "hold":
         return { kind: "hold", partitions: operation.value.partitions };
+      case "question":
+        return { kind: "question", question: operation.value };
       default:
         return undefined;
     }
@@ -80,23 +89,17 @@ export function decodeOperation(bytes: Uint8Array): Operation | undefined {
   }
 }
 
-export function encodeOutcome(outcome: OperationOutcome): Uint8Array {
-  const message = create(OperationResponseSchema, {
-    outcome:
-      outcome.kind === "done"
-        ? { case: "done", value: { already: outcome.already } }
-        : outcome.kind === "refused"
-          ? { case: "refused", value: { reason: outcome.reason } }
-          : { case: "unknown", value: {} },
-  });
+export function encodeOutcome(outcome: OperationOutcome | QuestionOutcome): Uint8Array {
+  const message = create(OperationResponseSchema, { outcome: outcomeMessageOf(outcome) });
   return toBinary(OperationResponseSchema, message);
 }
 
 /** What cannot be read may have been anything. */
-export function decodeOutcome(bytes: Uint8Array): OperationOutcome {
+export function decodeOutcome(bytes: Uint8Array): OperationOutcome | QuestionOutcome {
   try {
     const { outcome } = fromBinary(OperationResponseSchema, bytes);
     if (outcome.case === "done") return { kind: "done", already: outcome.value.already };
+    if (outcome.case === "answer") return { kind: "answered", answer: outcome.value };
     if (outcome.case === "refused" && isRefusal(outcome.value.reason)) {
       return { kind: "refused", reason: outcome.value.reason };
     }
@@ -122,8 +125,25 @@ function messageOf(operation: Operation): MessageInitShape<typeof OperationReque
     }
     case "hold":
       return { operation: { case: "hold", value: { partitions: [...operation.partitions] } } };
+    case "question":
+      return { operation: { case: "question", value: operation.question } };
     default:
       return unreachable(operation);
+  }
+}
+
+function outcomeMessageOf(
+  outcome: OperationOutcome | QuestionOutcome,
+): NonNullable<MessageInitShape<typeof OperationResponseSchema>["outcome"]> {
+  switch (outcome.kind) {
+    case "done":
+      return { case: "done", value: { already: outcome.already } };
+    case "answered":
+      return { case: "answer", value: outcome.answer };
+    case "refused":
+      return { case: "refused", value: { reason: outcome.reason } };
+    default:
+      return { case: "unknown", value: {} };
   }
 }
 

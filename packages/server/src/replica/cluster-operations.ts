@@ -13,6 +13,7 @@ import {
   encodeOutcome,
   type Operation,
   type OperationOutcome,
+  type QuestionOutcome,
 } from "./cluster-operation.ts";
 import type { ElectionNode } from "./election-node.ts";
 import type { PeerCalls } from "./peer-calls.ts";
@@ -24,20 +25,30 @@ export interface ClusterOperationsOptions {
   readonly clock: Clock;
 }
 
+/** Answers a question from what this node knows, or refuses. */
+export type AnswerQuestion = (question: Uint8Array) => Promise<QuestionOutcome>;
+
 /** How long to wait for a leader before looking again. */
 const LOOK_MS = 50;
 
 export class ClusterOperations {
   readonly #options: ClusterOperationsOptions;
+  /** Until somebody answers, nothing can be said. */
+  #answer: AnswerQuestion = () => Promise.resolve(UNKNOWN);
 
   /** Serves the operations of other nodes from now on. */
   constructor(options: ClusterOperationsOptions) {
     this.#options = options;
     options.calls.serve(async (_from, request, { giveUpAtMs }) => {
       const operation = decodeOperation(request);
-      if (operation === undefined) return encodeOutcome({ kind: "unknown" });
-      return encodeOutcome(await options.changes.perform(operation, giveUpAtMs));
+      if (operation === undefined) return encodeOutcome(UNKNOWN);
+      return encodeOutcome(await this.#perform(operation, giveUpAtMs));
     });
+  }
+
+  /** Has the questions to this node answered from now on, those of other nodes too. */
+  answerBy(answer: AnswerQuestion): void {
+    this.#answer = answer;
   }
 
   /** Changes the list of members: on the leader of partition 1, wherever that is. */
@@ -45,16 +56,29 @@ export class ClusterOperations {
     operation: Extract<Operation, { kind: "add-member" | "remove-member" | "join" }>,
     giveUpAtMs: number,
   ): Promise<OperationOutcome> {
-    for (;;) {
-      const leader = this.#leaderOf(1);
-      const outcome =
-        leader === undefined ? NO_LEADER : await this.#ask(leader, operation, giveUpAtMs);
-      const isToWait = outcome.kind === "refused" && outcome.reason === "no_leader";
-      if (!isToWait || this.#isLate(giveUpAtMs)) return outcome;
-      await this.#sleep();
-    }
+    const outcome = await this.#askLeader(1, operation, giveUpAtMs);
+    return outcome.kind === "answered" ? UNKNOWN : outcome;
   }
 
+  /** Asks the leader of a partition, wherever that is. */
+  async askLeader(
+    partition: number,
+    question: Uint8Array,
+    giveUpAtMs: number,
+  ): Promise<QuestionOutcome> {
+    const outcome = await this.#askLeader(partition, { kind: "question", question }, giveUpAtMs);
+    return outcome.kind === "done" ? UNKNOWN : outcome;
+  }
+
+  /** Asks one node; who is no member is not asked. */
+  async askNode(node: number, question: Uint8Array, giveUpAtMs: number): Promise<QuestionOutcome> {
+    const replicas = this.#options.node;
+    const isKnown =
+      node === replicas.cluster.node || replicas.members().some((member) => member.node === node);
+    if (!isKnown) return { kind: "refused", reason: "no_such_member" };
+    const outcome = await this.#ask(node, { kind: "question", question }, giveUpAtMs);
+    return outcome.kind === "done" ? UNKNOWN : outcome;
+  }
   /**
    * Asks the leaders of these partitions to hand over to `toNode`, and that node to keep them.
    *
@@ -84,13 +108,29 @@ export class ClusterOperations {
     return partitions.filter(isThere);
   }
 
-  async #ask(node: number, operation: Operation, giveUpAtMs: number): Promise<OperationOutcome> {
-    const { changes, calls } = this.#options;
-    if (node === this.#options.node.cluster.node) return changes.perform(operation, giveUpAtMs);
+  async #askLeader(partition: number, operation: Operation, giveUpAtMs: number): Promise<Outcome> {
+    for (;;) {
+      const leader = this.#leaderOf(partition);
+      const outcome =
+        leader === undefined ? NO_LEADER : await this.#ask(leader, operation, giveUpAtMs);
+      const isToWait = outcome.kind === "refused" && outcome.reason === "no_leader";
+      if (!isToWait || this.#isLate(giveUpAtMs)) return outcome;
+      await this.#sleep();
+    }
+  }
+
+  #perform(operation: Operation, giveUpAtMs: number): Promise<Outcome> {
+    if (operation.kind === "question") return this.#answer(operation.question);
+    return this.#options.changes.perform(operation, giveUpAtMs);
+  }
+
+  async #ask(node: number, operation: Operation, giveUpAtMs: number): Promise<Outcome> {
+    const { calls } = this.#options;
+    if (node === this.#options.node.cluster.node) return this.#perform(operation, giveUpAtMs);
     const answer = await calls.call(node, encodeOperation(operation), { giveUpAtMs });
     if (answer.kind === "answered") return decodeOutcome(answer.answer);
     const isLost = answer.kind === "unreachable" && !answer.isSent;
-    return isLost ? NO_LEADER : { kind: "unknown" };
+    return isLost ? NO_LEADER : UNKNOWN;
   }
 
   #leaderOf(partition: number): number | undefined {
@@ -108,4 +148,7 @@ export class ClusterOperations {
   }
 }
 
-const NO_LEADER: OperationOutcome = { kind: "refused", reason: "no_leader" };
+type Outcome = OperationOutcome | QuestionOutcome;
+
+const NO_LEADER = { kind: "refused", reason: "no_leader" } as const;
+const UNKNOWN = { kind: "unknown" } as const;

@@ -97,6 +97,13 @@ export class Leadership {
     reportDisconnect({ deadlines, renewals, loop: this.#options.loop }, sessionId, attachment);
   }
 
+  /** How long a session has until it ends, unless it is renewed; undefined where this node does not lead. */
+  remainingMs(sessionId: SessionId): number | undefined {
+    const record = this.#deadlines.get(sessionId);
+    if (record === undefined) return undefined;
+    return Math.max(0, record.deadlineMs - this.#options.loop.loopNowMs());
+  }
+
   /** The submissions of a committed entry, if they are this node's. */
   takeCommitted(entry: CommittedEntry): ProposedEntry | undefined {
     return this.#proposals.takeCommitted(entry);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/** ClusterService of conclave.cluster.v1: status, members, leaders and backups, for operators. */
+/**
+ * ClusterService of conclave.cluster.v1: status, members, leaders, sessions and backups, for operators.
+ */
 
 import { create } from "@bufbuild/protobuf";
 import {
   ClusterService,
+  type ListNamespacesRequest,
+  type ListNamespacesResponse,
+  ListNamespacesResponseSchema,
   type SaveSnapshotResponse,
   SaveSnapshotResponseSchema,
 } from "@conclave/api/cluster";
@@ -12,22 +17,30 @@ import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/con
 import { takeBackup } from "../replica/backup.ts";
 import type { Operation } from "../replica/cluster-operation.ts";
 import type { ClusterOperations } from "../replica/cluster-operations.ts";
+import type { ElectionNode } from "../replica/election-node.ts";
+import { namespacePage } from "../replica/namespaces.ts";
 import { isFailure } from "../wire/bounds.ts";
 import {
   checkAddress,
   failureOfOperation,
+  namespacePageQueryOf,
+  namespacePageTokenOf,
   nodeOf,
   partitionsOf,
 } from "../wire/cluster-requests.ts";
 import { connectErrorOf, type Failure, failureOfRead, notApplied } from "../wire/failure.ts";
-import { clusterStatus, type StatusSource } from "./cluster-status.ts";
+import { ClusterQuestions } from "./cluster-questions.ts";
+import type { StatusSource } from "./cluster-status.ts";
 
 export interface ClusterServiceOptions extends StatusSource {
-  readonly operations: Pick<ClusterOperations, "changeMembers" | "transfer">;
+  readonly operations: Pick<
+    ClusterOperations,
+    "changeMembers" | "transfer" | "answerBy" | "askLeader" | "askNode"
+  >;
   readonly clock: Clock;
 }
 
-/** Serves ClusterService on `router`. */
+/** Serves ClusterService on `router`, and answers what other nodes ask for their callers. */
 export function registerClusterService(
   router: ConnectRouter,
   options: ClusterServiceOptions,
@@ -40,6 +53,7 @@ const MESSAGE_BYTES = 128 * 1024;
 
 function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof ClusterService> {
   const { node, operations } = options;
+  const questions = new ClusterQuestions(options);
   const giveUpAtMs = (context: HandlerContext): number => node.giveUpAtMs(context.timeoutMs());
   const change = async (
     operation: Extract<Operation, { kind: "add-member" | "remove-member" }>,
@@ -52,7 +66,9 @@ function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof Clus
     return outcome.already;
   };
   return {
-    status: ({ includeHash }) => clusterStatus(options, includeHash),
+    status: (request, context) => questions.status(request, context.timeoutMs()),
+    listSessions: (request, context) => questions.sessions(request, giveUpAtMs(context)),
+    listNamespaces: (request) => listNamespaces(node, request),
     async addMember({ node: added, address }, context) {
       const problem = nodeOf(added, "node") ?? checkAddress(address, "address");
       const operation = { kind: "add-member", node: added, address } as const;
@@ -74,6 +90,19 @@ function clusterService(options: ClusterServiceOptions): ServiceImpl<typeof Clus
     },
     saveSnapshot: (_request, context) => saveSnapshot(options, context.signal),
   };
+}
+
+function listNamespaces(
+  { partitions }: ElectionNode,
+  request: ListNamespacesRequest,
+): ListNamespacesResponse {
+  const query = namespacePageQueryOf(request);
+  if (isFailure(query)) throw connectErrorOf(query);
+  const { namespaces, next } = namespacePage(partitions, query.after, query.limit);
+  return create(ListNamespacesResponseSchema, {
+    namespaces: namespaces.map(({ namespace, count }) => ({ namespace, elections: BigInt(count) })),
+    nextPageToken: namespacePageTokenOf(next),
+  });
 }
 
 async function* saveSnapshot(

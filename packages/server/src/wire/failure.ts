@@ -24,6 +24,7 @@ export type FailureReason =
   | "slow_watcher"
   | "not_ones_own"
   | "outcome_unknown"
+  | "node_unreachable"
   | "no_such_member"
   | "last_member"
   | "member_exists"
@@ -210,6 +211,11 @@ const ROWS: Record<FailureReason, Row> = {
     code: Code.Unavailable,
     reason: Reason.NO_LEADER,
     message: "the command was not answered in time; ask again under the same ids",
+  },
+  node_unreachable: {
+    code: Code.Unavailable,
+    reason: Reason.NO_LEADER,
+    message: "the node that would know did not answer in time, or is of a version that cannot",
   },
 };
 

@@ -8,15 +8,17 @@
 // @generated from file conclave/cluster/v1/cluster.proto (package conclave.cluster.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
+import type { Duration } from "#wkt";
+import { file_google_protobuf_duration } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file conclave/cluster/v1/cluster.proto.
  */
 export const file_conclave_cluster_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CiFjb25jbGF2ZS9jbHVzdGVyL3YxL2NsdXN0ZXIucHJvdG8SE2NvbmNsYXZlLmNsdXN0ZXIudjEiJQoNU3RhdHVzUmVxdWVzdBIUCgxpbmNsdWRlX2hhc2gYASABKAgipQEKDlN0YXR1c1Jlc3BvbnNlEhIKCmNsdXN0ZXJfaWQYASABKAwSDAoEbm9kZRgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEiwKB21lbWJlcnMYBCADKAsyGy5jb25jbGF2ZS5jbHVzdGVyLnYxLk1lbWJlchIyCgpwYXJ0aXRpb25zGAUgAygLMh4uY29uY2xhdmUuY2x1c3Rlci52MS5QYXJ0aXRpb24iiQEKBk1lbWJlchIMCgRub2RlGAEgASgNEhgKC2luY2FybmF0aW9uGAIgASgNSACIAQESDwoHYWRkcmVzcxgDIAEoCRIUCgxpc19jb25uZWN0ZWQYBCABKAgSDwoHaXNfc2VsZhgFIAEoCBIPCgd2ZXJzaW9uGAYgASgJQg4KDF9pbmNhcm5hdGlvbiKlAgoJUGFydGl0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZsZWFkZXIYAiABKA0SEQoJcmFmdF90ZXJtGAMgASgEEhQKDGNvbW1pdF9pbmRleBgEIAEoBBIVCg1hcHBsaWVkX2luZGV4GAUgASgEEhIKCmxhc3RfaW5kZXgYBiABKAQSDgoGdm90ZXJzGAcgAygNEhAKCG91dGdvaW5nGAggAygNEhAKCGxlYXJuZXJzGAkgAygNEigKBXBlZXJzGAogAygLMhkuY29uY2xhdmUuY2x1c3Rlci52MS5QZWVyEh0KFWhhc19vbGRfY29uZmlndXJhdGlvbhgLIAEoCBIQCghyZXZpc2lvbhgMIAEoBBISCgpzdGF0ZV9oYXNoGA0gASgGIngKBFBlZXISDAoEbm9kZRgBIAEoDRITCgtpbmNhcm5hdGlvbhgCIAEoDRIRCglpc19hY3RpdmUYAyABKAgSCwoDbGFnGAQgASgEEi0KBXN0YXRlGAUgASgOMh4uY29uY2xhdmUuY2x1c3Rlci52MS5QZWVyU3RhdGUiMQoQQWRkTWVtYmVyUmVxdWVzdBIMCgRub2RlGAEgASgNEg8KB2FkZHJlc3MYAiABKAkiJAoRQWRkTWVtYmVyUmVzcG9uc2USDwoHYWxyZWFkeRgBIAEoCCIjChNSZW1vdmVNZW1iZXJSZXF1ZXN0EgwKBG5vZGUYASABKA0iFgoUUmVtb3ZlTWVtYmVyUmVzcG9uc2UiPwoZVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBIPCgd0b19ub2RlGAEgASgNEhEKCXBhcnRpdGlvbhgCIAEoDSIwChpUcmFuc2ZlckxlYWRlcnNoaXBSZXNwb25zZRISCgpwYXJ0aXRpb25zGAEgAygNIhUKE1NhdmVTbmFwc2hvdFJlcXVlc3QiJQoUU2F2ZVNuYXBzaG90UmVzcG9uc2USDQoFY2h1bmsYASABKAwqcAoJUGVlclN0YXRlEhoKFlBFRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBQRUVSX1NUQVRFX1BST0JFEAESGAoUUEVFUl9TVEFURV9SRVBMSUNBVEUQAhIXChNQRUVSX1NUQVRFX1NOQVBTSE9UEAMyggQKDkNsdXN0ZXJTZXJ2aWNlElEKBlN0YXR1cxIiLmNvbmNsYXZlLmNsdXN0ZXIudjEuU3RhdHVzUmVxdWVzdBojLmNvbmNsYXZlLmNsdXN0ZXIudjEuU3RhdHVzUmVzcG9uc2USWgoJQWRkTWVtYmVyEiUuY29uY2xhdmUuY2x1c3Rlci52MS5BZGRNZW1iZXJSZXF1ZXN0GiYuY29uY2xhdmUuY2x1c3Rlci52MS5BZGRNZW1iZXJSZXNwb25zZRJjCgxSZW1vdmVNZW1iZXISKC5jb25jbGF2ZS5jbHVzdGVyLnYxLlJlbW92ZU1lbWJlclJlcXVlc3QaKS5jb25jbGF2ZS5jbHVzdGVyLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlEnUKElRyYW5zZmVyTGVhZGVyc2hpcBIuLmNvbmNsYXZlLmNsdXN0ZXIudjEuVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBovLmNvbmNsYXZlLmNsdXN0ZXIudjEuVHJhbnNmZXJMZWFkZXJzaGlwUmVzcG9uc2USZQoMU2F2ZVNuYXBzaG90EiguY29uY2xhdmUuY2x1c3Rlci52MS5TYXZlU25hcHNob3RSZXF1ZXN0GikuY29uY2xhdmUuY2x1c3Rlci52MS5TYXZlU25hcHNob3RSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("CiFjb25jbGF2ZS9jbHVzdGVyL3YxL2NsdXN0ZXIucHJvdG8SE2NvbmNsYXZlLmNsdXN0ZXIudjEiMwoNU3RhdHVzUmVxdWVzdBIUCgxpbmNsdWRlX2hhc2gYASABKAgSDAoEbm9kZRgCIAEoDSKlAQoOU3RhdHVzUmVzcG9uc2USEgoKY2x1c3Rlcl9pZBgBIAEoDBIMCgRub2RlGAIgASgNEg8KB3ZlcnNpb24YAyABKAkSLAoHbWVtYmVycxgEIAMoCzIbLmNvbmNsYXZlLmNsdXN0ZXIudjEuTWVtYmVyEjIKCnBhcnRpdGlvbnMYBSADKAsyHi5jb25jbGF2ZS5jbHVzdGVyLnYxLlBhcnRpdGlvbiKJAQoGTWVtYmVyEgwKBG5vZGUYASABKA0SGAoLaW5jYXJuYXRpb24YAiABKA1IAIgBARIPCgdhZGRyZXNzGAMgASgJEhQKDGlzX2Nvbm5lY3RlZBgEIAEoCBIPCgdpc19zZWxmGAUgASgIEg8KB3ZlcnNpb24YBiABKAlCDgoMX2luY2FybmF0aW9uIqUCCglQYXJ0aXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBmxlYWRlchgCIAEoDRIRCglyYWZ0X3Rlcm0YAyABKAQSFAoMY29tbWl0X2luZGV4GAQgASgEEhUKDWFwcGxpZWRfaW5kZXgYBSABKAQSEgoKbGFzdF9pbmRleBgGIAEoBBIOCgZ2b3RlcnMYByADKA0SEAoIb3V0Z29pbmcYCCADKA0SEAoIbGVhcm5lcnMYCSADKA0SKAoFcGVlcnMYCiADKAsyGS5jb25jbGF2ZS5jbHVzdGVyLnYxLlBlZXISHQoVaGFzX29sZF9jb25maWd1cmF0aW9uGAsgASgIEhAKCHJldmlzaW9uGAwgASgEEhIKCnN0YXRlX2hhc2gYDSABKAYieAoEUGVlchIMCgRub2RlGAEgASgNEhMKC2luY2FybmF0aW9uGAIgASgNEhEKCWlzX2FjdGl2ZRgDIAEoCBILCgNsYWcYBCABKAQSLQoFc3RhdGUYBSABKA4yHi5jb25jbGF2ZS5jbHVzdGVyLnYxLlBlZXJTdGF0ZSIxChBBZGRNZW1iZXJSZXF1ZXN0EgwKBG5vZGUYASABKA0SDwoHYWRkcmVzcxgCIAEoCSIkChFBZGRNZW1iZXJSZXNwb25zZRIPCgdhbHJlYWR5GAEgASgIIiMKE1JlbW92ZU1lbWJlclJlcXVlc3QSDAoEbm9kZRgBIAEoDSIWChRSZW1vdmVNZW1iZXJSZXNwb25zZSI/ChlUcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0Eg8KB3RvX25vZGUYASABKA0SEQoJcGFydGl0aW9uGAIgASgNIjAKGlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEhIKCnBhcnRpdGlvbnMYASADKA0iFQoTU2F2ZVNuYXBzaG90UmVxdWVzdCIlChRTYXZlU25hcHNob3RSZXNwb25zZRINCgVjaHVuaxgBIAEoDCJhChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EhEKCXBhcnRpdGlvbhgBIAEoDRIQCghpbnN0YW5jZRgCIAEoCRIRCglwYWdlX3NpemUYAyABKA0SEgoKcGFnZV90b2tlbhgEIAEoCSJjChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIyCghzZXNzaW9ucxgBIAMoCzIgLmNvbmNsYXZlLmNsdXN0ZXIudjEuU2Vzc2lvbkluZm8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpcCCgtTZXNzaW9uSW5mbxIQCghpbnN0YW5jZRgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQZGlzY29ubmVjdF9ncmFjZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI8CgZsYWJlbHMYBCADKAsyLC5jb25jbGF2ZS5jbHVzdGVyLnYxLlNlc3Npb25JbmZvLkxhYmVsc0VudHJ5EiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj4KFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJpChZMaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEjYKCm5hbWVzcGFjZXMYASADKAsyIi5jb25jbGF2ZS5jbHVzdGVyLnYxLk5hbWVzcGFjZUluZm8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjUKDU5hbWVzcGFjZUluZm8SEQoJbmFtZXNwYWNlGAEgASgJEhEKCWVsZWN0aW9ucxgCIAEoBCpwCglQZWVyU3RhdGUSGgoWUEVFUl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFBFRVJfU1RBVEVfUFJPQkUQARIYChRQRUVSX1NUQVRFX1JFUExJQ0FURRACEhcKE1BFRVJfU1RBVEVfU05BUFNIT1QQAzLSBQoOQ2x1c3RlclNlcnZpY2USUQoGU3RhdHVzEiIuY29uY2xhdmUuY2x1c3Rlci52MS5TdGF0dXNSZXF1ZXN0GiMuY29uY2xhdmUuY2x1c3Rlci52MS5TdGF0dXNSZXNwb25zZRJjCgxMaXN0U2Vzc2lvbnMSKC5jb25jbGF2ZS5jbHVzdGVyLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaKS5jb25jbGF2ZS5jbHVzdGVyLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEmkKDkxpc3ROYW1lc3BhY2VzEiouY29uY2xhdmUuY2x1c3Rlci52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaKy5jb25jbGF2ZS5jbHVzdGVyLnYxLkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USWgoJQWRkTWVtYmVyEiUuY29uY2xhdmUuY2x1c3Rlci52MS5BZGRNZW1iZXJSZXF1ZXN0GiYuY29uY2xhdmUuY2x1c3Rlci52MS5BZGRNZW1iZXJSZXNwb25zZRJjCgxSZW1vdmVNZW1iZXISKC5jb25jbGF2ZS5jbHVzdGVyLnYxLlJlbW92ZU1lbWJlclJlcXVlc3QaKS5jb25jbGF2ZS5jbHVzdGVyLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlEnUKElRyYW5zZmVyTGVhZGVyc2hpcBIuLmNvbmNsYXZlLmNsdXN0ZXIudjEuVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBovLmNvbmNsYXZlLmNsdXN0ZXIudjEuVHJhbnNmZXJMZWFkZXJzaGlwUmVzcG9uc2USZQoMU2F2ZVNuYXBzaG90EiguY29uY2xhdmUuY2x1c3Rlci52MS5TYXZlU25hcHNob3RSZXF1ZXN0GikuY29uY2xhdmUuY2x1c3Rlci52MS5TYXZlU25hcHNob3RSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
  * @generated from message conclave.cluster.v1.StatusRequest
@@ -28,6 +30,14 @@ export type StatusRequest = Message<"conclave.cluster.v1.StatusRequest"> & {
    * @generated from field: bool include_hash = 1;
    */
   includeHash: boolean;
+
+  /**
+   * Which node is to answer, asked over the cluster's own connections; 0: the one that takes the call.
+   * UNAVAILABLE where it does not answer within 2 s.
+   *
+   * @generated from field: uint32 node = 2;
+   */
+  node: number;
 };
 
 /**
@@ -412,6 +422,192 @@ export const SaveSnapshotResponseSchema: GenMessage<SaveSnapshotResponse> = /*@_
   messageDesc(file_conclave_cluster_v1_cluster, 12);
 
 /**
+ * @generated from message conclave.cluster.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"conclave.cluster.v1.ListSessionsRequest"> & {
+  /**
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * Only the session that is shown so; empty: all.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * At most 1,000; default 100. A page ends early at 256 KiB.
+   *
+   * @generated from field: uint32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before; empty for the first page.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 13);
+
+/**
+ * @generated from message conclave.cluster.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"conclave.cluster.v1.ListSessionsResponse"> & {
+  /**
+   * In the order of their instances. Where there are many, those that began a short while ago may be
+   * missing: a tenth of a second for every thousand.
+   *
+   * @generated from field: repeated conclave.cluster.v1.SessionInfo sessions = 1;
+   */
+  sessions: SessionInfo[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 14);
+
+/**
+ * Its id is a secret that whoever knows it may act by, and is never shown.
+ *
+ * @generated from message conclave.cluster.v1.SessionInfo
+ */
+export type SessionInfo = Message<"conclave.cluster.v1.SessionInfo"> & {
+  /**
+   * As it is shown beside its candidates.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * 0: that its connection ends means nothing.
+   *
+   * @generated from field: google.protobuf.Duration disconnect_grace = 3;
+   */
+  disconnectGrace?: Duration | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 4;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Until it ends, unless it is renewed.
+   *
+   * @generated from field: google.protobuf.Duration remaining = 5;
+   */
+  remaining?: Duration | undefined;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.SessionInfo.
+ * Use `create(SessionInfoSchema)` to create a new message.
+ */
+export const SessionInfoSchema: GenMessage<SessionInfo> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 15);
+
+/**
+ * @generated from message conclave.cluster.v1.ListNamespacesRequest
+ */
+export type ListNamespacesRequest = Message<"conclave.cluster.v1.ListNamespacesRequest"> & {
+  /**
+   * At most 1,000; default 100.
+   *
+   * @generated from field: uint32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before; empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.ListNamespacesRequest.
+ * Use `create(ListNamespacesRequestSchema)` to create a new message.
+ */
+export const ListNamespacesRequestSchema: GenMessage<ListNamespacesRequest> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 16);
+
+/**
+ * @generated from message conclave.cluster.v1.ListNamespacesResponse
+ */
+export type ListNamespacesResponse = Message<"conclave.cluster.v1.ListNamespacesResponse"> & {
+  /**
+   * By name.
+   *
+   * @generated from field: repeated conclave.cluster.v1.NamespaceInfo namespaces = 1;
+   */
+  namespaces: NamespaceInfo[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.ListNamespacesResponse.
+ * Use `create(ListNamespacesResponseSchema)` to create a new message.
+ */
+export const ListNamespacesResponseSchema: GenMessage<ListNamespacesResponse> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 17);
+
+/**
+ * @generated from message conclave.cluster.v1.NamespaceInfo
+ */
+export type NamespaceInfo = Message<"conclave.cluster.v1.NamespaceInfo"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * All that exist in it.
+   *
+   * @generated from field: uint64 elections = 2;
+   */
+  elections: bigint;
+};
+
+/**
+ * Describes the message conclave.cluster.v1.NamespaceInfo.
+ * Use `create(NamespaceInfoSchema)` to create a new message.
+ */
+export const NamespaceInfoSchema: GenMessage<NamespaceInfo> = /*@__PURE__*/
+  messageDesc(file_conclave_cluster_v1_cluster, 18);
+
+/**
  * @generated from enum conclave.cluster.v1.PeerState
  */
 export enum PeerState {
@@ -449,7 +645,7 @@ export const PeerStateSchema: GenEnum<PeerState> = /*@__PURE__*/
  */
 export const ClusterService: GenService<{
   /**
-   * What the node that is asked knows; answered without a quorum too.
+   * What one node knows; answered without a quorum too.
    *
    * @generated from rpc conclave.cluster.v1.ClusterService.Status
    */
@@ -457,6 +653,28 @@ export const ClusterService: GenService<{
     methodKind: "unary";
     input: typeof StatusRequestSchema;
     output: typeof StatusResponseSchema;
+  },
+  /**
+   * The sessions of one partition, as its leader has them at that moment: it alone knows how long they
+   * still have. Not behind a quorum round, so a leader that has just lost its office may answer.
+   *
+   * @generated from rpc conclave.cluster.v1.ClusterService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * The namespaces in which there are elections, vacant ones included and latches not, as the node that
+   * is asked has them: they may be behind.
+   *
+   * @generated from rpc conclave.cluster.v1.ClusterService.ListNamespaces
+   */
+  listNamespaces: {
+    methodKind: "unary";
+    input: typeof ListNamespacesRequestSchema;
+    output: typeof ListNamespacesResponseSchema;
   },
   /**
    * Makes room for a node. It becomes part of the cluster once it reports in, at first without a vote.

@@ -7,8 +7,10 @@
 // @generated from file conclave/peer/v1/operation.proto (package conclave.peer.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "#codegen";
+import { fileDesc, messageDesc } from "#codegen";
+import type { ListSessionsRequest, ListSessionsResponse, StatusRequest, StatusResponse } from "../../cluster/v1/cluster_pb.ts";
+import { file_conclave_cluster_v1_cluster } from "../../cluster/v1/cluster_pb.ts";
 import type { Member } from "./peer_pb.ts";
 import { file_conclave_peer_v1_peer } from "./peer_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file conclave/peer/v1/operation.proto.
  */
 export const file_conclave_peer_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("CiBjb25jbGF2ZS9wZWVyL3YxL29wZXJhdGlvbi5wcm90bxIQY29uY2xhdmUucGVlci52MSKxAgoQT3BlcmF0aW9uUmVxdWVzdBI6CgphZGRfbWVtYmVyGAEgASgLMiQuY29uY2xhdmUucGVlci52MS5BZGRNZW1iZXJPcGVyYXRpb25IABJACg1yZW1vdmVfbWVtYmVyGAIgASgLMicuY29uY2xhdmUucGVlci52MS5SZW1vdmVNZW1iZXJPcGVyYXRpb25IABIoCgRqb2luGAMgASgLMhguY29uY2xhdmUucGVlci52MS5NZW1iZXJIABI3Cgh0cmFuc2ZlchgEIAEoCzIjLmNvbmNsYXZlLnBlZXIudjEuVHJhbnNmZXJPcGVyYXRpb25IABIvCgRob2xkGAUgASgLMh8uY29uY2xhdmUucGVlci52MS5Ib2xkT3BlcmF0aW9uSABCCwoJb3BlcmF0aW9uIjMKEkFkZE1lbWJlck9wZXJhdGlvbhIMCgRub2RlGAEgASgNEg8KB2FkZHJlc3MYAiABKAkiJQoVUmVtb3ZlTWVtYmVyT3BlcmF0aW9uEgwKBG5vZGUYASABKA0iOAoRVHJhbnNmZXJPcGVyYXRpb24SEgoKcGFydGl0aW9ucxgBIAMoDRIPCgd0b19ub2RlGAIgASgNIiMKDUhvbGRPcGVyYXRpb24SEgoKcGFydGl0aW9ucxgBIAMoDSK9AQoRT3BlcmF0aW9uUmVzcG9uc2USLwoEZG9uZRgBIAEoCzIfLmNvbmNsYXZlLnBlZXIudjEuT3BlcmF0aW9uRG9uZUgAEjUKB3JlZnVzZWQYAiABKAsyIi5jb25jbGF2ZS5wZWVyLnYxLk9wZXJhdGlvblJlZnVzZWRIABI1Cgd1bmtub3duGAMgASgLMiIuY29uY2xhdmUucGVlci52MS5PcGVyYXRpb25Vbmtub3duSABCCQoHb3V0Y29tZSIgCg1PcGVyYXRpb25Eb25lEg8KB2FscmVhZHkYASABKAgiIgoQT3BlcmF0aW9uUmVmdXNlZBIOCgZyZWFzb24YASABKAkiEgoQT3BlcmF0aW9uVW5rbm93bmIGcHJvdG8z", [file_conclave_peer_v1_peer]);
+  fileDesc("CiBjb25jbGF2ZS9wZWVyL3YxL29wZXJhdGlvbi5wcm90bxIQY29uY2xhdmUucGVlci52MSLFAgoQT3BlcmF0aW9uUmVxdWVzdBI6CgphZGRfbWVtYmVyGAEgASgLMiQuY29uY2xhdmUucGVlci52MS5BZGRNZW1iZXJPcGVyYXRpb25IABJACg1yZW1vdmVfbWVtYmVyGAIgASgLMicuY29uY2xhdmUucGVlci52MS5SZW1vdmVNZW1iZXJPcGVyYXRpb25IABIoCgRqb2luGAMgASgLMhguY29uY2xhdmUucGVlci52MS5NZW1iZXJIABI3Cgh0cmFuc2ZlchgEIAEoCzIjLmNvbmNsYXZlLnBlZXIudjEuVHJhbnNmZXJPcGVyYXRpb25IABIvCgRob2xkGAUgASgLMh8uY29uY2xhdmUucGVlci52MS5Ib2xkT3BlcmF0aW9uSAASEgoIcXVlc3Rpb24YBiABKAxIAEILCglvcGVyYXRpb24ilgEKD0NsdXN0ZXJRdWVzdGlvbhI0CgZzdGF0dXMYASABKAsyIi5jb25jbGF2ZS5jbHVzdGVyLnYxLlN0YXR1c1JlcXVlc3RIABJBCg1saXN0X3Nlc3Npb25zGAIgASgLMiguY29uY2xhdmUuY2x1c3Rlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0SABCCgoIcXVlc3Rpb24ilAEKDUNsdXN0ZXJBbnN3ZXISNQoGc3RhdHVzGAEgASgLMiMuY29uY2xhdmUuY2x1c3Rlci52MS5TdGF0dXNSZXNwb25zZUgAEkIKDWxpc3Rfc2Vzc2lvbnMYAiABKAsyKS5jb25jbGF2ZS5jbHVzdGVyLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlSABCCAoGYW5zd2VyIjMKEkFkZE1lbWJlck9wZXJhdGlvbhIMCgRub2RlGAEgASgNEg8KB2FkZHJlc3MYAiABKAkiJQoVUmVtb3ZlTWVtYmVyT3BlcmF0aW9uEgwKBG5vZGUYASABKA0iOAoRVHJhbnNmZXJPcGVyYXRpb24SEgoKcGFydGl0aW9ucxgBIAMoDRIPCgd0b19ub2RlGAIgASgNIiMKDUhvbGRPcGVyYXRpb24SEgoKcGFydGl0aW9ucxgBIAMoDSLPAQoRT3BlcmF0aW9uUmVzcG9uc2USLwoEZG9uZRgBIAEoCzIfLmNvbmNsYXZlLnBlZXIudjEuT3BlcmF0aW9uRG9uZUgAEjUKB3JlZnVzZWQYAiABKAsyIi5jb25jbGF2ZS5wZWVyLnYxLk9wZXJhdGlvblJlZnVzZWRIABI1Cgd1bmtub3duGAMgASgLMiIuY29uY2xhdmUucGVlci52MS5PcGVyYXRpb25Vbmtub3duSAASEAoGYW5zd2VyGAQgASgMSABCCQoHb3V0Y29tZSIgCg1PcGVyYXRpb25Eb25lEg8KB2FscmVhZHkYASABKAgiIgoQT3BlcmF0aW9uUmVmdXNlZBIOCgZyZWFzb24YASABKAkiEgoQT3BlcmF0aW9uVW5rbm93bmIGcHJvdG8z", [file_conclave_cluster_v1_cluster, file_conclave_peer_v1_peer]);
 
 /**
  * @generated from message conclave.peer.v1.OperationRequest
@@ -58,6 +60,14 @@ export type OperationRequest = Message<"conclave.peer.v1.OperationRequest"> & {
      */
     value: HoldOperation;
     case: "hold";
+  } | {
+    /**
+     * The bytes of a ClusterQuestion: what carries them between nodes does not look into them.
+     *
+     * @generated from field: bytes question = 6;
+     */
+    value: Uint8Array;
+    case: "question";
   } | { case: undefined; value?: undefined };
 };
 
@@ -67,6 +77,66 @@ export type OperationRequest = Message<"conclave.peer.v1.OperationRequest"> & {
  */
 export const OperationRequestSchema: GenMessage<OperationRequest> = /*@__PURE__*/
   messageDesc(file_conclave_peer_v1_operation, 0);
+
+/**
+ * What the node that is asked knows itself, or it refuses.
+ *
+ * @generated from message conclave.peer.v1.ClusterQuestion
+ */
+export type ClusterQuestion = Message<"conclave.peer.v1.ClusterQuestion"> & {
+  /**
+   * @generated from oneof conclave.peer.v1.ClusterQuestion.question
+   */
+  question: {
+    /**
+     * @generated from field: conclave.cluster.v1.StatusRequest status = 1;
+     */
+    value: StatusRequest;
+    case: "status";
+  } | {
+    /**
+     * @generated from field: conclave.cluster.v1.ListSessionsRequest list_sessions = 2;
+     */
+    value: ListSessionsRequest;
+    case: "listSessions";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message conclave.peer.v1.ClusterQuestion.
+ * Use `create(ClusterQuestionSchema)` to create a new message.
+ */
+export const ClusterQuestionSchema: GenMessage<ClusterQuestion> = /*@__PURE__*/
+  messageDesc(file_conclave_peer_v1_operation, 1);
+
+/**
+ * @generated from message conclave.peer.v1.ClusterAnswer
+ */
+export type ClusterAnswer = Message<"conclave.peer.v1.ClusterAnswer"> & {
+  /**
+   * @generated from oneof conclave.peer.v1.ClusterAnswer.answer
+   */
+  answer: {
+    /**
+     * @generated from field: conclave.cluster.v1.StatusResponse status = 1;
+     */
+    value: StatusResponse;
+    case: "status";
+  } | {
+    /**
+     * @generated from field: conclave.cluster.v1.ListSessionsResponse list_sessions = 2;
+     */
+    value: ListSessionsResponse;
+    case: "listSessions";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message conclave.peer.v1.ClusterAnswer.
+ * Use `create(ClusterAnswerSchema)` to create a new message.
+ */
+export const ClusterAnswerSchema: GenMessage<ClusterAnswer> = /*@__PURE__*/
+  messageDesc(file_conclave_peer_v1_operation, 2);
 
 /**
  * @generated from message conclave.peer.v1.AddMemberOperation
@@ -90,7 +160,7 @@ export type AddMemberOperation = Message<"conclave.peer.v1.AddMemberOperation"> 
  * Use `create(AddMemberOperationSchema)` to create a new message.
  */
 export const AddMemberOperationSchema: GenMessage<AddMemberOperation> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 1);
+  messageDesc(file_conclave_peer_v1_operation, 3);
 
 /**
  * @generated from message conclave.peer.v1.RemoveMemberOperation
@@ -107,7 +177,7 @@ export type RemoveMemberOperation = Message<"conclave.peer.v1.RemoveMemberOperat
  * Use `create(RemoveMemberOperationSchema)` to create a new message.
  */
 export const RemoveMemberOperationSchema: GenMessage<RemoveMemberOperation> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 2);
+  messageDesc(file_conclave_peer_v1_operation, 4);
 
 /**
  * Asks the leader of these partitions to hand over.
@@ -131,7 +201,7 @@ export type TransferOperation = Message<"conclave.peer.v1.TransferOperation"> & 
  * Use `create(TransferOperationSchema)` to create a new message.
  */
 export const TransferOperationSchema: GenMessage<TransferOperation> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 3);
+  messageDesc(file_conclave_peer_v1_operation, 5);
 
 /**
  * Asks the coming leader of these partitions to keep them for a while.
@@ -150,7 +220,7 @@ export type HoldOperation = Message<"conclave.peer.v1.HoldOperation"> & {
  * Use `create(HoldOperationSchema)` to create a new message.
  */
 export const HoldOperationSchema: GenMessage<HoldOperation> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 4);
+  messageDesc(file_conclave_peer_v1_operation, 6);
 
 /**
  * @generated from message conclave.peer.v1.OperationResponse
@@ -179,6 +249,14 @@ export type OperationResponse = Message<"conclave.peer.v1.OperationResponse"> & 
      */
     value: OperationUnknown;
     case: "unknown";
+  } | {
+    /**
+     * The bytes of a ClusterAnswer.
+     *
+     * @generated from field: bytes answer = 4;
+     */
+    value: Uint8Array;
+    case: "answer";
   } | { case: undefined; value?: undefined };
 };
 
@@ -187,7 +265,7 @@ export type OperationResponse = Message<"conclave.peer.v1.OperationResponse"> & 
  * Use `create(OperationResponseSchema)` to create a new message.
  */
 export const OperationResponseSchema: GenMessage<OperationResponse> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 5);
+  messageDesc(file_conclave_peer_v1_operation, 7);
 
 /**
  * @generated from message conclave.peer.v1.OperationDone
@@ -204,7 +282,7 @@ export type OperationDone = Message<"conclave.peer.v1.OperationDone"> & {
  * Use `create(OperationDoneSchema)` to create a new message.
  */
 export const OperationDoneSchema: GenMessage<OperationDone> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 6);
+  messageDesc(file_conclave_peer_v1_operation, 8);
 
 /**
  * @generated from message conclave.peer.v1.OperationRefused
@@ -223,7 +301,7 @@ export type OperationRefused = Message<"conclave.peer.v1.OperationRefused"> & {
  * Use `create(OperationRefusedSchema)` to create a new message.
  */
 export const OperationRefusedSchema: GenMessage<OperationRefused> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 7);
+  messageDesc(file_conclave_peer_v1_operation, 9);
 
 /**
  * @generated from message conclave.peer.v1.OperationUnknown
@@ -236,5 +314,5 @@ export type OperationUnknown = Message<"conclave.peer.v1.OperationUnknown"> & {
  * Use `create(OperationUnknownSchema)` to create a new message.
  */
 export const OperationUnknownSchema: GenMessage<OperationUnknown> = /*@__PURE__*/
-  messageDesc(file_conclave_peer_v1_operation, 8);
+  messageDesc(file_conclave_peer_v1_operation, 10);
 
