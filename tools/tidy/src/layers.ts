@@ -24,6 +24,7 @@ export type Machine = "none" | "globals" | "node";
 
 const PROTOBUF = "@bufbuild/protobuf";
 const CONNECT = "@connectrpc/connect";
+const BROWSERS = ["axe-core", "playwright-core", "vite"];
 const FOREIGN_CLIENTS = ["@grpc/grpc-js", "@grpc/proto-loader", "selfsigned"];
 const BELOW_CORE = ["raft/contract", "raft/quorum", "raft/log"];
 const RAFT = [...BELOW_CORE, "raft/core", "raft/store", "raft/memory", "raft"];
@@ -157,6 +158,14 @@ const ZONES: readonly Zone[] = [
   zone("daemon", /^apps\/server\//, ["base", ...SERVER], ["pino", "zod"], "node"),
   // What end-to-end specs share; neither built nor published.
   zone("cli/e2e", /^apps\/cli\/src\/e2e\//, [...EVERYTHING, "cli"], ["vitest"], "node"),
+  zone("cli/page", /^apps\/cli\/src\/browser\/page\//, CLIENT, [], "globals"),
+  zone(
+    "cli/browser",
+    /^apps\/cli\/src\/browser\//,
+    [...EVERYTHING, "cli", "cli/e2e", "cli/page"],
+    [...BROWSERS, "selfsigned", "vitest"],
+    "node",
+  ),
   zone(
     "cli",
     /^apps\/cli\//,
@@ -196,7 +205,7 @@ export const SPEC_RIGHTS: readonly SpecRights[] = [
   },
   {
     files: /^apps\//,
-    zones: [...EVERYTHING, "cli/e2e"],
+    zones: [...EVERYTHING, "cli/e2e", "cli/browser"],
     packages: [PROTOBUF, CONNECT, "@connectrpc/connect-node", ...FOREIGN_CLIENTS],
   },
 ];

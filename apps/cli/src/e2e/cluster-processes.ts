@@ -6,6 +6,8 @@
  */
 
 import { rmSync } from "node:fs";
+import { get as httpGet } from "node:http";
+import { get as httpsGet } from "node:https";
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 import { eventually, type Running } from "./processes.ts";
@@ -42,6 +44,10 @@ export interface ClusterProcesses {
 export interface ClusterOptions {
   /** Starts `conclave` with these arguments for a node, where that is not just a process. */
   readonly under?: (node: number, args: readonly string[]) => Running;
+  /** What else each server is started with. */
+  readonly flags?: readonly string[];
+  /** `https` with flags that name a certificate. Default `http`. */
+  readonly scheme?: "http" | "https";
 }
 
 /** Starts three servers and resolves when all are ready. They end with the scene. */
@@ -58,15 +64,16 @@ export async function startCluster(
 /** Three servers that have not been started. */
 export async function createCluster(
   scene: Scene,
-  { under }: ClusterOptions = {},
+  { under, flags = [], scheme = "http" }: ClusterOptions = {},
 ): Promise<ClusterProcesses> {
   const ports = await freePorts(3);
   const nodes: ServerNode[] = [];
   const list = ports.map((port, i) => `${i + 1}=127.0.0.1:${port}`).join(",");
   const run = under ?? ((_, args) => scene.processes.conclave(args));
   for (const [i, port] of ports.entries()) {
-    const start = (args: readonly string[]): Running => run(i + 1, args);
-    nodes.push(createNode(scene, i + 1, port, ["--cluster", list], start));
+    const start = (args: readonly string[]): Running => run(i + 1, [...args, ...flags]);
+    const url = `${scheme}://127.0.0.1:${port}`;
+    nodes.push(createNode(scene, i + 1, url, ["--cluster", list], start));
   }
   return {
     nodes,
@@ -78,7 +85,8 @@ export async function createCluster(
     async join(number) {
       const [port = 0] = await freePorts(1);
       const args = ["--join", nodes.map(({ url }) => url).join(",")];
-      const node = createNode(scene, number, port, args, (all) => scene.processes.conclave(all));
+      const url = `${scheme}://127.0.0.1:${port}`;
+      const node = createNode(scene, number, url, args, (all) => scene.processes.conclave(all));
       await node.start();
       return node;
     },
@@ -94,12 +102,11 @@ function nodeAt(nodes: readonly ServerNode[], number: number): ServerNode {
 function createNode(
   scene: Scene,
   number: number,
-  port: number,
+  url: string,
   membership: readonly string[],
   run: (args: readonly string[]) => Running,
 ): ServerNode {
   const dataDir = dataDirOf(scene, number);
-  const url = `http://127.0.0.1:${port}`;
   let running: Running | undefined;
   const current = (): Running => {
     if (running === undefined) throw new Error(`node ${number} was never started`);
@@ -113,7 +120,7 @@ function createNode(
       return current();
     },
     async start() {
-      const listen = ["--listen", `127.0.0.1:${port}`];
+      const listen = ["--listen", new URL(url).host];
       const dir = ["--data-dir", dataDir];
       running = run(["server", "--node", `${number}`, ...listen, ...dir, ...membership]);
       const { stdout, stderr } = running;
@@ -142,11 +149,16 @@ function untilReady({ number, url, process }: ServerNode): Promise<true> {
   return eventually(`node ${number} is ready`, () => isReady(url), process.stderr);
 }
 
-async function isReady(url: string): Promise<true | undefined> {
-  try {
-    const { status } = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    return status === 200 ? true : undefined;
-  } catch {
-    return undefined;
-  }
+function isReady(url: string): Promise<true | undefined> {
+  // No fetch: a certificate of a spec's own is nothing that it would trust.
+  const get = url.startsWith("https:") ? httpsGet : httpGet;
+  const options = { agent: false, rejectUnauthorized: false, timeout: 2_000 } as const;
+  return new Promise((resolve) => {
+    const request = get(`${url}/readyz`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200 ? true : undefined);
+    });
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => resolve(undefined));
+  });
 }

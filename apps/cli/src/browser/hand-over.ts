@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The story that most browser specs tell: tabs stand, something befalls the one that leads, the next leads. */
+
+import type { Stage } from "./stage.ts";
+import type { Office, Tab, Tabs } from "./tabs.ts";
+
+export interface HandOver {
+  /** What is said of it in prints, and names the election. */
+  readonly what: string;
+  readonly tabs?: number;
+  readonly ttlMs?: number;
+  readonly protocol?: "connect" | "grpc-web";
+  readonly endpoints?: readonly string[];
+}
+
+/** Tabs of an election of which one leads and works, and the others wait. */
+export interface Standing {
+  readonly tabs: Tabs;
+  readonly office: Office;
+}
+
+export const TTL_MS = 1_500;
+
+/** Opens the tabs: resolves when one leads and has written, and every other one is in line. */
+export async function stand(stage: Stage, handOver: HandOver): Promise<Standing> {
+  const { what, tabs: count = 2, ttlMs = TTL_MS, protocol = "connect" } = handOver;
+  const election = electionOf(what);
+  const tabs = stage.tabs(election);
+  const endpoints = handOver.endpoints ?? stage.cluster.urls;
+  const names = ["ada", "bea", "cleo"].slice(0, count);
+  const opened: Tab[] = [];
+  for (const candidate of names) {
+    opened.push(await tabs.open({ candidate, ttlMs, endpoints, protocol }));
+  }
+  const office = await tabs.leader();
+  await tabs.said(office.tab, "that it wrote", ({ kind }) => kind === "wrote");
+  for (const tab of opened) if (tab !== office.tab) await untilQueued(tabs, tab);
+  return { tabs, office };
+}
+
+/** Lets it befall the leader, and resolves when another office is asserted and has been written in. */
+export async function untilNext(
+  { tabs, office }: Standing,
+  what: string,
+  befall: (leader: Tab) => Promise<unknown>,
+): Promise<Office> {
+  const fromMs = Date.now();
+  await befall(office.tab);
+  const next = await tabs.leader(office.term);
+  // Bounds are judged in the simulator and by the bench; here it is only printed.
+  const took = `${next.sinceMs - fromMs} ms`;
+  console.log(`browser: ${what}: ${next.tab.candidate} led in term ${next.term} after ${took}`);
+  const wrote = `that it wrote in term ${next.term}`;
+  await tabs.said(next.tab, wrote, (said) => said.kind === "wrote" && said.term === `${next.term}`);
+  return next;
+}
+
+/** Waits until a tab is in line again. */
+export async function untilQueued(tabs: Tabs, tab: Tab, fromMs = 0): Promise<void> {
+  const fits = (said: { kind: string; state?: string }): boolean => said.state === "queued";
+  await tabs.said(tab, "that it is queued", fits, fromMs);
+}
+
+/** Closes the tabs, and holds what they said to what must hold. */
+export async function endKept(stage: Stage, { tabs }: Standing, what: string): Promise<void> {
+  await tabs.close();
+  tabs.expectKept(stage.counters.counter(electionOf(what)));
+}
+
+function electionOf(what: string): string {
+  return what.replaceAll(/\W+/g, "-");
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Pages for browser specs: built by Vite as a user's are, and served from an origin of their own. */
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+import type { Scene } from "../e2e/server.ts";
+import { listen } from "./loopback.ts";
+
+const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+
+/** The folder of the candidate's page. */
+export const TAB_PAGE: string = fileURLToPath(new URL("./page/", import.meta.url));
+
+/** Builds a folder's index.html from source, without what is in any dist, and says where it is now. */
+export async function buildPage(scene: Scene, folder: string): Promise<string> {
+  const outDir = join(scene.folder, "page");
+  await build({
+    root: folder,
+    configFile: false,
+    logLevel: "warn",
+    // Vite puts the conditions of browsers before these.
+    resolve: { conditions: ["@conclave/source", "module", "browser"] },
+    build: { outDir, emptyOutDir: true, target: "es2023" },
+  });
+  return outDir;
+}
+
+/** Serves a folder's files on a port that was free, and says at which origin; ends with the scene. */
+export async function servePages(scene: Scene, folder: () => string): Promise<string> {
+  const server = createServer(({ url = "/" }, response) => {
+    const { pathname } = new URL(url, "http://pages");
+    const name = pathname === "/" ? "index.html" : pathname;
+    try {
+      const file = readFileSync(join(folder(), name));
+      response.setHeader("Content-Type", TYPES[extname(name)] ?? "application/octet-stream");
+      response.end(file);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return listen(scene, server);
+}
