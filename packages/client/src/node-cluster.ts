@@ -3,6 +3,7 @@
 
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type ClusterAdmin, createClusterAdmin } from "./cluster-admin.ts";
+import { type ClusterConnectOptions, NODE_TIMEOUT_MS } from "./cluster-options.ts";
 
 export type {
   ClusterAdmin,
@@ -10,23 +11,15 @@ export type {
   ClusterPartition,
   ClusterPeer,
   ClusterStatus,
+  NamespaceInfo,
+  SessionInfo,
 } from "./cluster-admin.ts";
+export type { ClusterConnectOptions } from "./cluster-options.ts";
 export { homeOf } from "./home.ts";
-
-export interface ClusterConnectOptions {
-  /** Origins of nodes, tried in this order. */
-  readonly endpoints: readonly string[];
-  /** How long one node has to answer before the next is tried. Default 2 s. */
-  readonly timeoutMs?: number;
-  /** Called for every request. */
-  readonly token?: () => Promise<string>;
-}
-
-const TIMEOUT_MS = 2_000;
 
 /** Nothing is sent before the first question. Errors are `ElectionError`s. */
 export function connectCluster(options: ClusterConnectOptions): ClusterAdmin {
-  const { endpoints, timeoutMs = TIMEOUT_MS, token } = options;
+  const { endpoints, timeoutMs = NODE_TIMEOUT_MS, token } = options;
   const managers = endpoints.map((endpoint) => new Http2SessionManager(endpoint));
   const transports = managers.map((sessionManager, i) =>
     createConnectTransport({ baseUrl: endpoints[i] ?? "", httpVersion: "2", sessionManager }),

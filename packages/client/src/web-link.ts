@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The link of pages, and of whatever has fetch and nothing more: attachments over unary calls and one
+ * stream of answers for each endpoint.
+ *
+ * It decides when anything may leave at all: not while the page is hidden away or the machine offline.
+ * Only the end of a session leaves always, at once, and outlives the page.
+ */
+
+import type { Clock, Prng } from "@conclave/base";
+import { ElectionError } from "./error.ts";
+import type { Link } from "./link.ts";
+import { WebEndpoint, type WebEndpointContext } from "./web-link-endpoint.ts";
+import { WebTokens } from "./web-link-token.ts";
+import { createWebTransport } from "./web-transport.ts";
+
+/** Whether the machine has a network, as far as its browser knows. */
+export interface Online {
+  isOnline(): boolean;
+  /** Tells the listener whenever it has one again, until the function that it returns is called. */
+  onOnline(listener: () => void): () => void;
+}
+
+export interface WebLinkOptions {
+  readonly protocol: "connect" | "grpc-web";
+  /** Asked for a token before each dial, and before calls when the last one is older than 30 s. */
+  readonly token: (() => Promise<string>) | undefined;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly online: Online;
+  /** Told of what an operator should change. */
+  readonly warn: (message: string) => void;
+}
+
+export interface WebLink extends Link {
+  /** The page goes, perhaps for good: nothing leaves any more but the ends of sessions. */
+  hide(): void;
+  /** It is back. */
+  show(): void;
+}
+
+/** Pages of one office do not come back at the same instant. */
+const ONLINE_JITTER_MS = 500;
+
+export function createWebLink(options: WebLinkOptions): WebLink {
+  const { clock, prng, online, warn, fetch } = options;
+  const endpoints = new Map<string, WebEndpoint>();
+  let isHidden = false;
+  /** Offline, or back for so short a time that its turn has not come. */
+  let isAway = !online.isOnline();
+  let cancelWake = (): void => {};
+  const context: WebEndpointContext = {
+    transport: createWebTransport(options.protocol, fetch),
+    tokens: new WebTokens(options.token, clock),
+    clock,
+    prng,
+    warn,
+    mayDial: () => {
+      isAway ||= !online.isOnline();
+      return !isHidden && !isAway;
+    },
+    explain: (endpoint, cause) => explained(fetch, endpoint, cause),
+  };
+  const wake = (): void => {
+    for (const endpoint of endpoints.values()) endpoint.wake();
+  };
+  const unlisten = online.onOnline(() => {
+    cancelWake();
+    cancelWake = clock.setTimer(prng.below(ONLINE_JITTER_MS), () => {
+      isAway = !online.isOnline();
+      wake();
+    });
+  });
+  const endAll = (cause: ElectionError): void => {
+    for (const endpoint of endpoints.values()) endpoint.end(cause);
+  };
+  return {
+    attach(url, listener) {
+      let endpoint = endpoints.get(url);
+      if (endpoint === undefined) {
+        endpoint = new WebEndpoint(url.replace(/\/$/, ""), context);
+        endpoints.set(url, endpoint);
+      }
+      return endpoint.attach(listener);
+    },
+    hide() {
+      isHidden = true;
+      endAll(new ElectionError("NO_QUORUM", "the page was put away", { retryable: true }));
+    },
+    show() {
+      isHidden = false;
+      wake();
+    },
+    close() {
+      unlisten();
+      cancelWake();
+      endAll(new ElectionError("CLOSED", "the client was closed", { outcome: "not-applied" }));
+    },
+  };
+}
+
+/**
+ * A browser does not say why a page may not speak to another origin. But it sends what asks for no
+ * answer: where that arrives, somebody is there, and it is the page that is not let in.
+ */
+async function explained(
+  fetch: typeof globalThis.fetch,
+  endpoint: string,
+  cause: unknown,
+): Promise<unknown> {
+  const { origin } = globalThis.location ?? {};
+  if (!(cause instanceof TypeError) || origin === undefined) return cause;
+  try {
+    if (origin === new URL(endpoint).origin) return cause;
+    await fetch(`${endpoint}/healthz`, { mode: "no-cors", credentials: "omit", cache: "no-store" });
+  } catch {
+    return cause;
+  }
+  return new ElectionError(
+    "DENIED",
+    `${endpoint} answers but does not allow pages of ${origin}; allow it there with --cors-origin ${origin}`,
+    { outcome: "not-applied", cause },
+  );
+}
