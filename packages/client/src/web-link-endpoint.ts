@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One endpoint as a page uses it: all attachments there hear over one stream, since a browser gives a
+ * host six connections of HTTP/1.1 over all its tabs.
+ *
+ * Who joins, or watches something else, needs a new stream; the old one goes on until the new one has
+ * spoken. Where streams are held back on the way it polls. How often it dials is decided here, whatever
+ * the core asks; what is said, is not.
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { ListenRequestSchema, type ListenResponse, SessionService } from "@conclave/api";
+import type { CancelTimer, Clock, Prng } from "@conclave/base";
+import { ElectionError } from "./error.ts";
+import type { Attachment, AttachmentListener } from "./link.ts";
+import { WebAttachment, type WebAttachmentOwner } from "./web-link-attachment.ts";
+import type { WebTokens } from "./web-link-token.ts";
+import type { WebTransport } from "./web-transport.ts";
+import { errorFromFrame } from "./wire-errors.ts";
+
+export interface WebEndpointContext {
+  readonly transport: WebTransport;
+  readonly tokens: WebTokens;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly warn: (message: string) => void;
+  /** Whether anything may be dialled at present; `wake` is called when it may be again. */
+  mayDial(): boolean;
+  /** What is to be told instead of a failure to reach this endpoint for the first time. */
+  explain(endpoint: string, cause: unknown): Promise<unknown>;
+}
+
+/** Attachments of one turn share a stream. */
+const COALESCE_MS = 2;
+/** Between two streams while one stands. */
+const RESTART_MS = 100;
+/** Between two dials without one, plus a jitter of up to as much again. */
+const REDIAL_MS = 1_000;
+/** A stream that says nothing for this long may be held back on its way: less than the core's patience. */
+const DOUBT_MS = 700;
+/** One that has said nothing for this long, while a poll was answered, is held back. */
+const VERDICT_MS = 3_000;
+/** How long it then polls before it tries a stream again, at the next dial. */
+const POLLS_FOR_MS = 5 * 60_000;
+const POLL_MS = 10_000;
+/** For who waits for a welcome, which ends no poll. */
+const SHORT_POLL_MS = 50;
+/** Watches are told of progress every 10 s: where nothing comes the path is dead, and nobody said so. */
+const SILENCE_MS = 25_000;
+/** Of them one has spoken and one is to take its place. */
+const STREAMS_MAX = 2;
+
+interface PageStream {
+  readonly number: number;
+  readonly isPoll: boolean;
+  readonly sinceMs: number;
+  readonly abort: AbortController;
+  hasSpoken: boolean;
+}
+
+export class WebEndpoint implements WebAttachmentOwner {
+  readonly #url: string;
+  readonly #context: WebEndpointContext;
+  readonly #attachments = new Map<number, WebAttachment>();
+  readonly #streams = new Set<PageStream>();
+  #lastId = 0;
+  #lastStream = 0;
+  /** What is to be heard is not what the last stream was asked for. */
+  #isStale = false;
+  #lastDialMs = Number.NEGATIVE_INFINITY;
+  #redialMs = Number.NEGATIVE_INFINITY;
+  #cancelDial: CancelTimer | undefined;
+  #cancelWatch: CancelTimer | undefined;
+  #heardMs = 0;
+  #hasAnswered = false;
+  #isPolling = false;
+  #pollsUntilMs = Number.NEGATIVE_INFINITY;
+  #hasWarned = false;
+
+  constructor(url: string, context: WebEndpointContext) {
+    this.#url = url;
+    this.#context = context;
+  }
+
+  attach(listener: AttachmentListener): Attachment {
+    this.#lastId += 1;
+    const attachment = new WebAttachment(this.#lastId, this, listener);
+    this.#attachments.set(attachment.id, attachment);
+    return attachment;
+  }
+
+  /** It may be dialled again. */
+  wake(): void {
+    this.#schedule();
+  }
+
+  /** Ends everything from this side, and says so; what is attached later waits for `wake`. */
+  end(cause: unknown): void {
+    const ended = this.#release();
+    for (const attachment of ended) attachment.end(cause);
+  }
+
+  // What attachments ask and tell.
+
+  changed(): void {
+    this.#isStale = true;
+    this.#schedule();
+  }
+
+  left(attachment: WebAttachment): void {
+    if (!this.#attachments.delete(attachment.id)) return;
+    if (this.#attachments.size === 0) this.#release();
+    else this.changed();
+  }
+
+  lost(cause: unknown): void {
+    const isFirstFailure = !this.#hasAnswered;
+    const lost = this.#release();
+    if (!isFirstFailure) {
+      for (const attachment of lost) attachment.end(cause);
+      return;
+    }
+    void this.#context.explain(this.#url, cause).then((explained) => {
+      for (const attachment of lost) attachment.end(explained);
+    });
+  }
+
+  ask: WebAttachmentOwner["ask"] = async (method, message, signal) => {
+    const { transport, tokens } = this.#context;
+    const token = await tokens.current();
+    signal.throwIfAborted();
+    const call = { endpoint: this.#url, method, message, token, signal };
+    return oneAnswer((take) => transport.call(call, take));
+  };
+
+  askLast: WebAttachmentOwner["askLast"] = (method, message) => {
+    const { transport, tokens } = this.#context;
+    const call = { endpoint: this.#url, method, message, token: tokens.last, keepalive: true };
+    return oneAnswer((take) => transport.call(call, take));
+  };
+
+  #release(): WebAttachment[] {
+    const released = [...this.#attachments.values()];
+    this.#attachments.clear();
+    for (const stream of this.#streams) this.#drop(stream);
+    this.#cancelDial?.();
+    this.#cancelDial = undefined;
+    this.#cancelWatch?.();
+    this.#isPolling = false;
+    return released;
+  }
+
+  #drop(stream: PageStream): void {
+    this.#streams.delete(stream);
+    stream.abort.abort();
+  }
+
+  #schedule(): void {
+    if (!this.#isStale || this.#cancelDial !== undefined || !this.#context.mayDial()) return;
+    if (!this.#isPolling && this.#streams.size >= STREAMS_MAX) return;
+    const waitMs = Math.max(COALESCE_MS, this.#dueMs - this.#context.clock.monotonicMs());
+    this.#cancelDial = this.#context.clock.setTimer(waitMs, () => {
+      this.#cancelDial = undefined;
+      // Meanwhile what stood may have fallen, and a dial is due later than another stream was.
+      if (this.#dueMs > this.#context.clock.monotonicMs()) this.#schedule();
+      else this.#dial();
+    });
+  }
+
+  /** Whether there is nothing to take the place of: a stream, or a series of polls. */
+  get #isAfresh(): boolean {
+    return this.#streams.size === 0 && !this.#isPolling;
+  }
+
+  get #dueMs(): number {
+    return this.#isAfresh ? this.#redialMs : this.#lastDialMs + RESTART_MS;
+  }
+
+  #dial(): void {
+    if (!this.#isStale || !this.#context.mayDial()) return;
+    const nowMs = this.#context.clock.monotonicMs();
+    if (this.#isAfresh) {
+      this.#heardMs = nowMs;
+      this.#isPolling = nowMs < this.#pollsUntilMs;
+    }
+    this.#redialMs = nowMs + REDIAL_MS + this.#context.prng.below(REDIAL_MS);
+    // A poll tells nothing before its end: one that asks for less than is wanted is of no use.
+    if (this.#isPolling) this.#dropPolls();
+    this.#open(this.#isPolling);
+  }
+
+  #open(isPoll: boolean): void {
+    const sinceMs = this.#context.clock.monotonicMs();
+    this.#lastDialMs = sinceMs;
+    this.#lastStream += 1;
+    const number = this.#lastStream;
+    const stream = { number, isPoll, sinceMs, abort: new AbortController(), hasSpoken: false };
+    this.#streams.add(stream);
+    void this.#run(stream);
+    if (!isPoll) this.#watchOver(stream, DOUBT_MS);
+  }
+
+  async #run(stream: PageStream): Promise<void> {
+    const { transport, tokens } = this.#context;
+    const { signal } = stream.abort;
+    let cause: unknown;
+    try {
+      const token = await tokens.renewed();
+      if (signal.aborted) return;
+      this.#isStale = false;
+      const message = this.#request(stream.isPoll);
+      const method = SessionService.method.listen;
+      const call = { endpoint: this.#url, method, message, token, signal };
+      const refusal = await transport.call(call, (told) => this.#hear(stream, told));
+      const isGoingOn = stream.isPoll && refusal === undefined;
+      if (this.#streams.delete(stream) && isGoingOn) return this.changed();
+      cause =
+        refusal === undefined
+          ? new Error(`${this.#url} ended the stream`)
+          : errorFromFrame(refusal);
+    } catch (error) {
+      cause = error;
+    }
+    // Of one that was dropped nobody wants to know.
+    if (!signal.aborted) this.lost(cause);
+  }
+
+  #request(isPoll: boolean): ReturnType<typeof create<typeof ListenRequestSchema>> {
+    const attachments = [...this.#attachments.values()];
+    const listeners = attachments.flatMap((a) => a.asListener(isPoll) ?? []);
+    const isLong = attachments.every(({ stream }) => stream > 0);
+    const nanos = 1_000_000 * (isLong ? 0 : SHORT_POLL_MS);
+    const poll = { seconds: BigInt(isLong ? POLL_MS / 1_000 : 0), nanos };
+    return create(ListenRequestSchema, { listeners, ...(isPoll ? { poll } : {}) });
+  }
+
+  #hear(stream: PageStream, { id, told }: ListenResponse): void {
+    if (!this.#streams.has(stream)) return;
+    this.#heardMs = this.#context.clock.monotonicMs();
+    if (!stream.hasSpoken) this.#beginsToSpeak(stream);
+    const attachment = this.#attachments.get(id);
+    if (attachment !== undefined && told.case === "frame")
+      attachment.hear(stream.number, told.value);
+    if (attachment !== undefined && told.case === "error") {
+      this.left(attachment);
+      attachment.end(errorFromFrame(told.value));
+    }
+    this.#dropReplaced(stream);
+  }
+
+  #beginsToSpeak(stream: PageStream): void {
+    stream.hasSpoken = true;
+    this.#hasAnswered = true;
+    this.#keepListening();
+    if (stream.isPoll) {
+      this.#judge();
+    } else if (this.#isPolling) {
+      // It was slow and not held back. The polls were asked for later and may have told of more.
+      this.#isPolling = false;
+      this.#dropPolls();
+      this.changed();
+    }
+  }
+
+  /** The older streams, when this one has spoken for everybody that it can. */
+  #dropReplaced(stream: PageStream): void {
+    for (const older of this.#streams) {
+      if (older.number >= stream.number || older.isPoll !== stream.isPoll) continue;
+      const isReplaced = [...this.#attachments.values()].every((a) => a.stream !== older.number);
+      if (isReplaced) this.#drop(older);
+    }
+    this.#schedule();
+  }
+
+  #dropPolls(): void {
+    for (const stream of this.#streams) if (stream.isPoll) this.#drop(stream);
+  }
+
+  /** A stream that says nothing: asks by a poll whether it is held back, or gives it up for another. */
+  #watchOver(stream: PageStream, waitMs: number): void {
+    this.#context.clock.setTimer(waitMs, () => {
+      if (stream.hasSpoken || !this.#streams.has(stream)) return;
+      const others = [...this.#streams].filter((other) => other.hasSpoken);
+      if (waitMs === DOUBT_MS) {
+        this.#watchOver(stream, VERDICT_MS - DOUBT_MS);
+        if (others.length > 0 || this.#isPolling) return;
+        this.#isPolling = true;
+        this.#open(true);
+      } else if (others.some(({ isPoll }) => !isPoll)) {
+        this.#drop(stream);
+        this.changed();
+      } else {
+        this.#judge();
+      }
+    });
+  }
+
+  /** A poll that is answered, while a stream that was asked for long before says nothing, tells why. */
+  #judge(): void {
+    const { clock, warn } = this.#context;
+    const nowMs = clock.monotonicMs();
+    const held = [...this.#streams].filter(
+      ({ isPoll, hasSpoken, sinceMs }) => !isPoll && !hasSpoken && sinceMs + VERDICT_MS <= nowMs,
+    );
+    const isAnswered = [...this.#attachments.values()].some((a) => a.stream > 0);
+    if (held.length === 0 || !isAnswered || !this.#isPolling) return;
+    for (const stream of held) this.#drop(stream);
+    this.#pollsUntilMs = nowMs + POLLS_FOR_MS;
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    warn(
+      `${this.#url}: something on the way holds streams back, so this page polls instead, and hears ` +
+        "late of what it polls for: turn buffering off there (nginx: proxy_buffering off)",
+    );
+  }
+
+  /** Ends what has fallen silent. */
+  #keepListening(): void {
+    const { clock } = this.#context;
+    this.#cancelWatch?.();
+    const leftMs = this.#heardMs + SILENCE_MS - clock.monotonicMs();
+    this.#cancelWatch = clock.setTimer(Math.max(1, leftMs), () => {
+      const isDue = clock.monotonicMs() >= this.#heardMs + SILENCE_MS;
+      const isWatching = [...this.#attachments.values()].some((a) => a.isWatching);
+      if (!isDue) this.#keepListening();
+      else if (isWatching) this.lost(new Error(`${this.#url} has fallen silent`));
+      else {
+        this.#heardMs = clock.monotonicMs();
+        this.#keepListening();
+      }
+    });
+  }
+}
+
+async function oneAnswer<A, R>(
+  call: (take: (answer: A) => void) => Promise<R | undefined>,
+): Promise<A | R> {
+  const answers: A[] = [];
+  const refusal = await call((answer) => answers.push(answer));
+  const [answer] = answers;
+  if (refusal !== undefined) return refusal;
+  if (answer === undefined) throw new ElectionError("INTERNAL", "the answer is empty");
+  return answer;
+}
