@@ -9,7 +9,7 @@ import { createManualClock, createPrng, type ManualClock } from "@conclave/base"
 import { createClient } from "../client.ts";
 import type { Client, ConnectOptions } from "../election.ts";
 import { homeOf } from "../home.ts";
-import type { Link, PageListener, Runtime } from "../link.ts";
+import type { Link, PageLife, PageListener, Runtime } from "../link.ts";
 import { createMemoryLink, type MemoryLink } from "./memory-link.ts";
 import { nodeAt, urlOf } from "./memory-nodes.ts";
 import { MemoryServer } from "./memory-server.ts";
@@ -79,20 +79,13 @@ export function createWorld(options: WorldOptions = {}): World {
       const sessionIds: bigint[] = [];
       const sent: SentFrame[] = [];
       let sleptMs = 0;
-      const listeners = new Set<PageListener>();
+      const page = createPage();
       const outer = {
         network,
         sessionIds,
         sent,
         fromServer: (frame: AttachResponse): AttachResponse | undefined => frame,
-        page: {
-          interrupted: () => {
-            for (const listener of listeners) listener.interrupted();
-          },
-          departing: () => {
-            for (const listener of listeners) listener.departing();
-          },
-        },
+        page: page.listener,
         isAway: false,
         sleep: (ms: number): void => {
           sleptMs += ms;
@@ -110,12 +103,7 @@ export function createWorld(options: WorldOptions = {}): World {
           return id;
         },
         processName: `process-${processes}`,
-        page: {
-          listen: (listener) => {
-            listeners.add(listener);
-            return () => listeners.delete(listener);
-          },
-        },
+        page: page.life,
       };
       const endpoints = Array.from({ length: nodeCount }, (_, index) => urlOf(index + 1));
       const client = await createClient(runtime, { endpoints, ...connectOptions });
@@ -134,6 +122,26 @@ export function createWorld(options: WorldOptions = {}): World {
 /** A name whose home is this partition. */
 export function nameOn(partition: number, partitionCount = 2): string {
   for (let n = 0; ; n++) if (homeOf(`e${n}`, partitionCount) === partition) return `e${n}`;
+}
+
+function createPage(): { readonly life: PageLife; readonly listener: PageListener } {
+  const listeners = new Set<PageListener>();
+  return {
+    life: {
+      listen(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    listener: {
+      interrupted() {
+        for (const listener of listeners) listener.interrupted();
+      },
+      departing() {
+        for (const listener of listeners) listener.departing();
+      },
+    },
+  };
 }
 
 function tapped(
