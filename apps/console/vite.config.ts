@@ -17,6 +17,8 @@ const config: UserConfig = defineConfig({
     // The server's policy allows no inline script or data: font; an asset is always a file.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What others wrote travels in our bundle, and its licences ask to be told with it.
+    license: { fileName: "licenses.txt" },
   },
   server: { proxy: { "^/conclave\\.": { target: NODE, changeOrigin: false } } },
 });
