@@ -55,6 +55,13 @@ test("status tells who is there and who leads", async () => {
   expect(await json("cluster", "status")).toMatchObject({ node: 1, members: [{ isSelf: true }] });
 });
 
+test("status tells what the named node knows; of one that is no member it exits with 6", async () => {
+  expect(await json("cluster", "status", "--node", "1")).toMatchObject({ node: 1 });
+  const refused = await conclave("cluster", "status", "--node", "9");
+  expect(refused).toMatchObject({ exitCode: 6, stdout: "" });
+  expect(refused.stderr).toContain("no member has this number");
+});
+
 test("a node is added, is shown as invited, and removed again", async () => {
   const added = await conclave("cluster", "add", "4=10.0.0.4:7400");
   expect(added.stdout).toContain("node 4 at 10.0.0.4:7400 may join now");
@@ -113,6 +120,36 @@ test("what is saved is verified, restored and served by a new cluster, vacant an
   );
   const seen = await conclave("get", "orders", "--endpoint", nextUrl);
   expect(seen.stdout).toMatch(/^orders {2}term 1099511627777 {2}vacant/);
+});
+
+test("sessions are listed where they are registered, and one is found by its instance", async () => {
+  const client = await connect({ endpoints: [url] });
+  const office = new AbortController();
+  const leading = new Promise<void>((resolve) => {
+    const lead = client.election("listed").lead(
+      async () => {
+        resolve();
+        await new Promise((done) => office.signal.addEventListener("abort", done));
+      },
+      { signal: office.signal },
+    );
+    void lead.catch(() => {});
+  });
+  await leading;
+  const { leader } = await client.election("listed").get();
+  const instance = leader?.instance ?? "";
+
+  const listed = await json("session", "ls", "--instance", instance);
+  expect(listed).toMatchObject([{ instance, ttlMs: 10_000, labels: {} }]);
+  const { stdout } = await conclave("session", "ls");
+  expect(stdout).toMatch(new RegExp(`^\\d +${instance} +10s +.* +\\d+\\.\\ds$`, "m"));
+  const refused = await conclave("session", "ls", "--partition", "9");
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toContain("partition: 1 to 8");
+
+  office.abort();
+  await client.close();
+  expect(await json("session", "ls", "--instance", instance)).toEqual([]);
 });
 
 test("no backup is written over another file, and none is left behind half made", async () => {

@@ -10,6 +10,7 @@ import { addDevCommand } from "./commands/dev.ts";
 import { addReadCommands } from "./commands/read.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addServerCommand } from "./commands/server.ts";
+import { addSessionCommands } from "./commands/session.ts";
 import { addSnapshotCommands } from "./commands/snapshot.ts";
 import { addSteerCommands } from "./commands/steer.ts";
 import { describeFailure, EXIT } from "./exit-code.ts";
@@ -48,6 +49,7 @@ function createProgram(context: CliContext): Command {
   addReadCommands(program, context);
   addSteerCommands(program, context);
   addClusterCommands(program, context);
+  addSessionCommands(program, context);
   addSnapshotCommands(program, context);
   return program;
 }

@@ -32,14 +32,18 @@ function addStatus(cluster: Command, context: CliContext): void {
   const command = cluster
     .command("status")
     .description("Show members and partitions as the node that answers knows them.")
+    .option("--node <n>", "what this one knows (default: the first that answers)", nodeArgument)
     .addHelpText(
       "after",
       "\nAnswered without a quorum too. Lag is known to a partition's leader only.\n" +
+        "With --node the first that answers asks that node for what it knows.\n" +
         "\nExample:\n  conclave cluster status -o json | jq '.members[] | select(.isConnected | not)'",
     );
   addOutputOption(addEndpointOption(command));
-  command.action(async (options: Options) => {
-    const status = await withClusterAdmin(options, context, (admin) => admin.status());
+  command.action(async (options: Options & { readonly node?: number }) => {
+    const { node } = options;
+    const whose = node === undefined ? {} : { node };
+    const status = await withClusterAdmin(options, context, (admin) => admin.status(whose));
     if (options.output === "json") context.print(toJsonText(statusToJson(status)));
     else context.print(statusTables(status, context.colors));
   });

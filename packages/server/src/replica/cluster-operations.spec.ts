@@ -20,6 +20,7 @@ import {
   encodeOutcome,
   type Operation,
   type OperationOutcome,
+  type QuestionOutcome,
 } from "./cluster-operation.ts";
 import { ClusterOperations } from "./cluster-operations.ts";
 import type { ElectionNode, PartitionLeader } from "./election-node.ts";
@@ -293,6 +294,7 @@ test("operations and outcomes are read back as they were; what cannot be read do
     }),
     fc.record({ kind: fc.constant("transfer" as const), partitions, toNode: node }),
     fc.record({ kind: fc.constant("hold" as const), partitions }),
+    fc.record({ kind: fc.constant("question" as const), question: fc.uint8Array() }),
   );
   fc.assert(
     fc.property(operation, (one) => {
@@ -300,7 +302,8 @@ test("operations and outcomes are read back as they were; what cannot be read do
     }),
     { numRuns: 300, seed: 1 },
   );
-  const outcomes: OperationOutcome[] = [
+  const outcomes: (OperationOutcome | QuestionOutcome)[] = [
+    { kind: "answered", answer: Uint8Array.of(1, 2) },
     { kind: "done", already: true },
     { kind: "done", already: false },
     { kind: "refused", reason: "change_under_way" },
