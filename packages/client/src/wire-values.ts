@@ -2,7 +2,7 @@
 /** From the messages of conclave.v1 to the values that the SDK speaks in. Decides nothing. */
 
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs, type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   type AttachHello,
   AttachHelloSchema,
@@ -53,9 +53,15 @@ export function electionRef(namespace: string, name: string): ElectionRef {
 
 /** How a stream of this session begins. */
 export function sessionHello(sessionId: bigint, { ttlMs, graceMs }: LeaseTimes): AttachHello {
-  const grace = graceMs > 0 ? { disconnectGrace: durationFromMs(graceMs) } : {};
-  const options = { ttl: durationFromMs(ttlMs), ...grace };
+  const grace = graceMs > 0 ? { disconnectGrace: durationOf(graceMs) } : {};
+  const options = { ttl: durationOf(ttlMs), ...grace };
   return create(AttachHelloSchema, { session: { sessionId, options } });
+}
+
+/** A Duration to be put in a message. The one of protobuf-es brings its own descriptors to a page. */
+function durationOf(ms: number): { readonly seconds: bigint; readonly nanos: number } {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
 }
 
 export function causeOf(cause: WireCause): Cause {

@@ -7,8 +7,8 @@
 // @generated from file atomix/controller/controller.proto (package atomix.controller, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { Database, DatabaseId, PartitionGroup, PartitionGroupId, PartitionGroupSpec, PartitionId } from "./database_pb.ts";
 import { file_atomix_controller_database } from "./database_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

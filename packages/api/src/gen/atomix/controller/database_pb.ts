@@ -7,10 +7,10 @@
 // @generated from file atomix/controller/database.proto (package atomix.controller, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage } from "#codegen";
+import { fileDesc, messageDesc } from "#codegen";
+import type { Any } from "#wkt";
+import { file_google_protobuf_any } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -7,12 +7,12 @@
 // @generated from file atomix/election/election.proto (package atomix.election, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { RequestHeader, ResponseHeader } from "../headers/headers_pb.ts";
 import { file_atomix_headers_headers } from "../headers/headers_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "#wkt";
+import { file_google_protobuf_timestamp } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -7,8 +7,8 @@
 // @generated from file atomix/headers/headers.proto (package atomix.headers, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "#codegen";
+import { enumDesc, fileDesc, messageDesc } from "#codegen";
 import type { Name } from "../primitive/name_pb.ts";
 import { file_atomix_primitive_name } from "../primitive/name_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

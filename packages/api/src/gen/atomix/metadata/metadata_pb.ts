@@ -6,8 +6,8 @@
 // @generated from file atomix/metadata/metadata.proto (package atomix.metadata, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { RequestHeader, ResponseHeader } from "../headers/headers_pb.ts";
 import { file_atomix_headers_headers } from "../headers/headers_pb.ts";
 import type { Name, PrimitiveType } from "../primitive/name_pb.ts";

@@ -8,8 +8,8 @@
 // @generated from file atomix/primitive/name.proto (package atomix.primitive, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "#codegen";
+import { enumDesc, fileDesc, messageDesc } from "#codegen";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -7,8 +7,8 @@
 // @generated from file atomix/primitive/primitive.proto (package atomix.primitive, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -6,12 +6,12 @@
 // @generated from file atomix/session/session.proto (package atomix.session, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { RequestHeader, ResponseHeader } from "../headers/headers_pb.ts";
 import { file_atomix_headers_headers } from "../headers/headers_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "#wkt";
+import { file_google_protobuf_duration } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -8,10 +8,10 @@
 // @generated from file conclave/v1/election.proto (package conclave.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
+import type { Timestamp } from "#wkt";
+import { file_google_protobuf_timestamp } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

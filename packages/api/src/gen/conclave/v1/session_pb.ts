@@ -10,14 +10,14 @@
 // @generated from file conclave/v1/session.proto (package conclave.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { AnointRequest, AnointResponse, Cause, CheckFenceRequest, CheckFenceResponse, DeleteRequest, DeleteResponse, DemoteRequest, DemoteResponse, ElectionRef, EnterRequest, EnterResponse, EvictRequest, EvictResponse, GetRequest, GetResponse, ListRequest, ListResponse, Progress, PromoteRequest, PromoteResponse, UpdateMetadataRequest, UpdateMetadataResponse, WatchRequest, WatchResponse, WithdrawRequest, WithdrawResponse } from "./election_pb.ts";
 import { file_conclave_v1_election } from "./election_pb.ts";
 import type { Error } from "./error_pb.ts";
 import { file_conclave_v1_error } from "./error_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "#wkt";
+import { file_google_protobuf_duration } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

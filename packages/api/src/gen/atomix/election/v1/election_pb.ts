@@ -7,8 +7,8 @@
 // @generated from file atomix/election/v1/election.proto (package atomix.election.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
 import { file_atomix_primitive_v1_descriptor } from "../../primitive/v1/descriptor_pb.ts";
 import type { Timestamp } from "../../time/v1/timestamp_pb.ts";
 import { file_atomix_time_v1_timestamp } from "../../time/v1/timestamp_pb.ts";

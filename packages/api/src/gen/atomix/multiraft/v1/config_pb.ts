@@ -7,10 +7,10 @@
 // @generated from file atomix/multiraft/v1/config.proto (package atomix.multiraft.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenFile, GenMessage } from "#codegen";
+import { enumDesc, fileDesc, messageDesc } from "#codegen";
+import type { Duration } from "#wkt";
+import { file_google_protobuf_duration } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

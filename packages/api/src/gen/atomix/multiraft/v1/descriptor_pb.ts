@@ -6,10 +6,10 @@
 // @generated from file atomix/multiraft/v1/descriptor.proto (package atomix.multiraft.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenExtension, GenFile } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, extDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenExtension, GenFile } from "#codegen";
+import { enumDesc, extDesc, fileDesc } from "#codegen";
+import type { FieldOptions, MethodOptions, ServiceOptions } from "#wkt";
+import { file_google_protobuf_descriptor } from "#wkt";
 
 /**
  * Describes the file atomix/multiraft/v1/descriptor.proto.

@@ -7,10 +7,10 @@
 // @generated from file atomix/multiraft/v1/fsm.proto (package atomix.multiraft.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenFile, GenMessage } from "#codegen";
+import { enumDesc, fileDesc, messageDesc } from "#codegen";
+import type { Duration, Timestamp } from "#wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -7,12 +7,12 @@
 // @generated from file atomix/multiraft/v1/node.proto (package atomix.multiraft.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { GroupConfig } from "./config_pb.ts";
 import { file_atomix_multiraft_v1_config } from "./config_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "#wkt";
+import { file_google_protobuf_timestamp } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -6,8 +6,8 @@
 // @generated from file atomix/multiraft/v1/session.proto (package atomix.multiraft.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { ClosePrimitiveInput, ClosePrimitiveOutput, CreatePrimitiveInput, CreatePrimitiveOutput } from "./fsm_pb.ts";
 import { file_atomix_multiraft_v1_fsm } from "./fsm_pb.ts";
 import type { CommandRequestHeaders, CommandResponseHeaders } from "./headers_pb.ts";

@@ -7,8 +7,8 @@
 // @generated from file atomix/primitive/leader/latch.proto (package atomix.primitive.leader, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#codegen";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#codegen";
 import { file_atomix_primitive_descriptor } from "../descriptor_pb.ts";
 import type { ObjectMeta } from "../meta/object_pb.ts";
 import { file_atomix_primitive_meta_object } from "../meta/object_pb.ts";

@@ -6,8 +6,8 @@
 // @generated from file atomix/primitive/meta/object.proto (package atomix.primitive.meta, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "#codegen";
+import { fileDesc, messageDesc } from "#codegen";
 import type { EpochTimestamp, LogicalTimestamp, PhysicalTimestamp, Revision, VectorTimestamp } from "./timestamp_pb.ts";
 import { file_atomix_primitive_meta_timestamp } from "./timestamp_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

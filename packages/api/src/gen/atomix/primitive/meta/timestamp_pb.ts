@@ -6,10 +6,10 @@
 // @generated from file atomix/primitive/meta/timestamp.proto (package atomix.primitive.meta, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp as Timestamp$1 } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage } from "#codegen";
+import { fileDesc, messageDesc } from "#codegen";
+import type { Timestamp as Timestamp$1 } from "#wkt";
+import { file_google_protobuf_timestamp } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

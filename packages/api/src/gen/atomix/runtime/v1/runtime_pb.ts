@@ -7,10 +7,10 @@
 // @generated from file atomix/runtime/v1/runtime.proto (package atomix.runtime.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
+import type { Any } from "#wkt";
+import { file_google_protobuf_any } from "#wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

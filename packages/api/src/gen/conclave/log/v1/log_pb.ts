@@ -11,8 +11,8 @@
 // @generated from file conclave/log/v1/log.proto (package conclave.log.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "#codegen";
+import { enumDesc, fileDesc, messageDesc } from "#codegen";
 import type { LeaderElectionInput, LeaderElectionOutput, LeaderElectionSnapshot } from "../../../atomix/multiraft/election/v1/fsm_pb.ts";
 import { file_atomix_multiraft_election_v1_fsm } from "../../../atomix/multiraft/election/v1/fsm_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

@@ -6,8 +6,8 @@
 // @generated from file atomix/multiraft/election/v1/config.proto (package atomix.multiraft.election.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "#codegen";
+import { fileDesc, messageDesc } from "#codegen";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -6,8 +6,8 @@
 // @generated from file atomix/multiraft/election/v1/service.proto (package atomix.multiraft.election.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { AnointInput, AnointOutput, DemoteInput, DemoteOutput, EnterInput, EnterOutput, EvictInput, EvictOutput, GetTermInput, GetTermOutput, PromoteInput, PromoteOutput, WatchInput, WatchOutput, WithdrawInput, WithdrawOutput } from "./fsm_pb.ts";
 import { file_atomix_multiraft_election_v1_fsm } from "./fsm_pb.ts";
 import { file_atomix_multiraft_v1_descriptor } from "../../v1/descriptor_pb.ts";

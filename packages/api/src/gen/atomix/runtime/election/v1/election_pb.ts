@@ -6,8 +6,8 @@
 // @generated from file atomix/runtime/election/v1/election.proto (package atomix.runtime.election.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#codegen";
+import { fileDesc, messageDesc, serviceDesc } from "#codegen";
 import type { CloseRequestSchema, CloseResponseSchema, CreateRequestSchema, CreateResponseSchema } from "./elections_pb.ts";
 import { file_atomix_runtime_election_v1_elections } from "./elections_pb.ts";
 import type { PrimitiveID } from "../../v1/runtime_pb.ts";

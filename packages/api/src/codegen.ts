@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What generated code imports instead of @bufbuild/protobuf/codegenv2 (see buf.gen.yaml): the same
+ * names, with a `fileDesc` of our own. A list of names and nothing else.
+ */
+
+export type {
+  GenEnum,
+  GenExtension,
+  GenFile,
+  GenMessage,
+  GenService,
+} from "@bufbuild/protobuf/codegenv2";
+export { enumDesc, extDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+export { fileDesc } from "./file-desc.ts";

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Our `fileDesc` against the one of protobuf-es, on the bytes of every generated file. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import {
+  type DescEnum,
+  type DescExtension,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  equals,
+  fromBinary,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { fileDesc as fileDescOfLibrary } from "@bufbuild/protobuf/codegenv2";
+import * as library from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "./wkt.ts";
+
+const GENERATED = fileURLToPath(new URL("./gen/", import.meta.url));
+const EMBEDDED = /export const (file_\w+): GenFile = .*\n {2}fileDesc\("([^"]+)"(?:, \[(.*)\])?\)/;
+
+const paths = readdirSync(GENERATED, { recursive: true, encoding: "utf8" }).filter((path) =>
+  path.endsWith("_pb.ts"),
+);
+const sources = new Map<string, { readonly base64: string; readonly imports: readonly string[] }>();
+const modules = new Map<string, string>();
+for (const path of paths) {
+  const [, name = "", base64 = "", imports = ""] =
+    EMBEDDED.exec(readFileSync(GENERATED + path, "utf8")) ?? [];
+  sources.set(name, { base64, imports: imports.split(", ").filter((id) => id !== "") });
+  modules.set(name, path);
+}
+
+test("every generated file embeds its descriptor in a way that this spec can read", () => {
+  expect(paths.length).toBeGreaterThan(30);
+  expect(sources.size).toBe(paths.length);
+  expect(sources.has("")).toBe(false);
+});
+
+test.each([...modules])("%s is what protobuf-es makes of the same bytes", async (name, path) => {
+  const ours = (await import(/* @vite-ignore */ `./gen/${path}`))[name] as DescFile;
+  const theirs = madeByLibrary(name);
+
+  expect(factsOfFile(ours)).toEqual(factsOfFile(theirs));
+  expect(isSameProto(ours, theirs)).toBe(true);
+});
+
+test.each([
+  ["duration", file_google_protobuf_duration, library.file_google_protobuf_duration],
+  ["timestamp", file_google_protobuf_timestamp, library.file_google_protobuf_timestamp],
+])("our google/protobuf/%s.proto is the one of protobuf-es", (_, ours, theirs) => {
+  expect(factsOfFile(ours)).toEqual(factsOfFile(theirs));
+  expect(isSameProto(ours, theirs)).toBe(true);
+});
+
+const made = new Map<string, DescFile>();
+
+function madeByLibrary(name: string): DescFile {
+  const known = made.get(name) ?? library[name as "file_google_protobuf_any"];
+  if (known !== undefined) return known;
+  const source = sources.get(name);
+  if (source === undefined) throw new Error(`no generated file is called ${name}`);
+  const file = fileDescOfLibrary(source.base64, source.imports.map(madeByLibrary));
+  made.set(name, file);
+  return file;
+}
+
+/** Unknown fields of ours are known to the library, and equal once the bytes are read by it. */
+function isSameProto(ours: DescFile, theirs: DescFile): boolean {
+  const schema = library.FileDescriptorProtoSchema;
+  return equals(schema, fromBinary(schema, toBinary(schema, ours.proto)), theirs.proto);
+}
+
+function factsOfFile(file: DescFile): unknown {
+  const { name, edition, deprecated } = file;
+  return {
+    ...{ name, edition, deprecated, text: String(file) },
+    dependencies: file.dependencies.map((other) => other.name),
+    messages: file.messages.map(factsOfMessage),
+    enums: file.enums.map(factsOfEnum),
+    services: file.services.map(factsOfService),
+    extensions: file.extensions.map((extension) => ({
+      ...factsOfField(extension),
+      ...{ typeName: extension.typeName, extendee: extension.extendee.typeName },
+    })),
+  };
+}
+
+function factsOfMessage(message: DescMessage): unknown {
+  const { typeName, name, deprecated } = message;
+  return {
+    ...{ typeName, name, deprecated, text: String(message) },
+    fields: message.fields.map(factsOfField),
+    byLocalName: Object.keys(message.field),
+    members: message.members.map((member) => member.name),
+    oneofs: message.oneofs.map(({ name, localName, fields, deprecated }) => ({
+      ...{ name, localName, deprecated },
+      fields: fields.map((field) => field.name),
+    })),
+    messages: message.nestedMessages.map(factsOfMessage),
+    enums: message.nestedEnums.map(factsOfEnum),
+    extensions: message.nestedExtensions.map(factsOfField),
+  };
+}
+
+function factsOfField(field: DescField | DescExtension): Record<string, unknown> {
+  const facts: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(field)) {
+    if (["proto", "parent", "oneof"].includes(key)) continue;
+    facts[key] = typeof value === "object" ? String(value) : value;
+  }
+  const { getDefaultValue } = facts as { getDefaultValue?: () => unknown };
+  return {
+    ...facts,
+    oneof: field.oneof?.name,
+    text: String(field),
+    toString: undefined,
+    getDefaultValue: getDefaultValue?.(),
+  };
+}
+
+function factsOfEnum({
+  typeName,
+  name,
+  open,
+  sharedPrefix,
+  deprecated,
+  values,
+}: DescEnum): unknown {
+  return {
+    ...{ typeName, name, open, sharedPrefix, deprecated },
+    values: values.map((value) => ({
+      ...{ name: value.name, localName: value.localName, number: value.number },
+      ...{ jsonName: value.jsonName, deprecated: value.deprecated },
+    })),
+  };
+}
+
+function factsOfService({ typeName, name, deprecated, methods }: DescService): unknown {
+  return {
+    ...{ typeName, name, deprecated },
+    methods: methods.map((method) => ({
+      ...{ name: method.name, localName: method.localName, kind: method.methodKind },
+      ...{ input: method.input.typeName, output: method.output.typeName },
+      ...{ idempotency: method.idempotency, deprecated: method.deprecated },
+    })),
+  };
+}
