@@ -73,6 +73,7 @@ export function WindowList<T>(props: WindowListProps<T>): VNode {
       role="grid"
       tabIndex={0}
       aria-label={props.label}
+      data-left={places.get(kind)?.activeKey === undefined ? undefined : ""}
       aria-rowcount={items.length + 1}
       aria-activedescendant={isActiveDrawn ? `${id}-${active}` : undefined}
       onKeyDown={onKeyDown}
