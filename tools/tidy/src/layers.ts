@@ -184,7 +184,7 @@ const ZONES: readonly Zone[] = [
   ),
   zone("smoke", /^tools\/smoke\//, [], [], "node"),
   zone("tools", /^tools\//, EVERYTHING, ["typescript"], "node"),
-  zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vitest"], "node"),
+  zone("workspace", /^(scripts\/[^/]+\.mjs|vitest\.config\.ts)$/, [], ["vite", "vitest"], "node"),
 ];
 
 /** What the specs of some folders may import beyond the rights of the files they stand beside. */
