@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Three processes that serve two elections, on one node or three, under everything that a network, a
+ * Three processes, or pages, that serve two elections, on one node or three, under everything that a network, a
  * machine, a cluster and an operator may do to them, in any order (A8, pain 6). From one fixed seed,
  * so that a failure is everybody's and not one run's luck: to look further, give another.
  */
@@ -28,6 +28,7 @@ type Act =
   | { readonly kind: "transfer"; readonly election: number; readonly node: number }
   | { readonly kind: "lag"; readonly node: number; readonly ms: number }
   | { readonly kind: "goodbye" }
+  | { readonly kind: "interrupted" | "away" | "back"; readonly process: number }
   | { readonly kind: "pass" | "freeze"; readonly ms: number };
 
 const process = fc.integer({ min: 0, max: PROCESSES - 1 });
@@ -46,6 +47,11 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ kind: fc.constantFrom("pass", "freeze"), ms: fc.integer({ min: 1, max: 400 }) }),
 );
 
+const ofPage: fc.Arbitrary<Act> = fc.record({
+  kind: fc.constantFrom("interrupted", "away", "back"),
+  process,
+});
+
 /** One process's work in one election: what it believes, and that it is never done twice at once. */
 interface Worker {
   readonly election: string;
@@ -56,10 +62,11 @@ interface Worker {
 }
 
 test.each([
-  { nodeCount: 1, acts: act, runs: 400 },
-  { nodeCount: 3, acts: fc.oneof(act, ofCluster), runs: 300 },
+  { who: "processes of 1 node", nodeCount: 1, acts: act, runs: 400 },
+  { who: "processes of 3 nodes", nodeCount: 3, acts: fc.oneof(act, ofCluster), runs: 300 },
+  { who: "pages of 1 node", nodeCount: 1, acts: fc.oneof(act, ofPage), runs: 150 },
 ])(
-  "work never overlaps, no belief outlives its office, and all lead again when all is well: $nodeCount nodes",
+  "work never overlaps, no belief outlives its office, and all lead again when all is well: $who",
   async ({ nodeCount, acts: act, runs }) => {
     await fc.assert(
       fc.asyncProperty(
@@ -176,6 +183,17 @@ async function carryOut(
     case "lag":
       world.server.nodes.setLag(next.node, next.ms);
       break;
+    case "interrupted":
+      target?.page.interrupted();
+      break;
+    case "away":
+      target?.page.departing();
+      if (target !== undefined) target.isAway = true;
+      break;
+    case "back":
+      if (target !== undefined) target.isAway = false;
+      target?.page.interrupted();
+      break;
     case "goodbye":
       world.server.sayGoodbye("a node stops");
       break;
@@ -216,7 +234,10 @@ async function recover(world: World, processes: readonly Process[]): Promise<voi
     world.server.setNode(node, "up");
     world.server.nodes.setLag(node, 0);
   }
-  for (const { network } of processes) network.heal();
+  for (const process of processes) {
+    process.isAway = false;
+    process.network.heal();
+  }
   // An eviction rests a whole TTL, a lost connection is tried again after two seconds at the latest.
   await world.advance(6 * TTL_MS);
 }
