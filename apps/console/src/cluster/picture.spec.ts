@@ -30,7 +30,12 @@ function status(node: number, ...partitions: ClusterPartition[]): ClusterStatus 
 }
 
 function picture(answers: readonly (ClusterStatus | null)[], atMs = 0): ClusterPicture {
-  const base = answers.find((answer) => answer !== null) as ClusterStatus;
+  const first = answers.find((answer) => answer !== null) as ClusterStatus;
+  const members = first.members.map((member) => ({
+    ...member,
+    isConnected: answers[member.node - 1] !== null,
+  }));
+  const base = { ...first, members };
   return { base, atMs, byNode: new Map(answers.map((answer, i) => [i + 1, answer])) };
 }
 

@@ -9,7 +9,7 @@ import type { ClusterPartition, ClusterStatus } from "@conclave/client/cluster";
 export interface ClusterPicture {
   /** What the node that the page is connected to says. */
   readonly base: ClusterStatus;
-  /** What each member says of itself; null for those that gave no answer. */
+  /** What each member says of itself; null for those that gave no answer, old ones among them. */
   readonly byNode: ReadonlyMap<number, ClusterStatus | null>;
   /** When it was taken, by this page's clock, Unix milliseconds. */
   readonly atMs: number;
@@ -111,7 +111,8 @@ function roleOf(picture: ClusterPicture, known: ClusterPartition, node: number):
 }
 
 function isReachable(picture: ClusterPicture, node: number): boolean {
-  return (picture.byNode.get(node) ?? null) !== null;
+  const member = picture.base.members.find((known) => known.node === node);
+  return member !== undefined && (member.isSelf || member.isConnected);
 }
 
 /** While members change, both the old and the new voters must agree: the worse of the two counts. */

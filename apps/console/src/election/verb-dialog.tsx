@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Asks before an operator's verb, says what it will do, and does it: only if the election is still as
+ * it was when this was said. What became of it is shown when a server has told it.
+ */
+
+import type { View } from "@conclave/client";
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import type { App } from "../model/app.ts";
+import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
+import { refusalOf } from "./refusal.ts";
+import { consequenceOf, type Verb } from "./verbs.ts";
+
+const TITLES: Readonly<Record<Verb, string>> = {
+  anoint: "Anoint",
+  promote: "Promote",
+  demote: "Demote",
+  evict: "Evict",
+};
+
+export function VerbDialog(props: {
+  readonly app: App;
+  readonly namespace: string;
+  readonly view: View;
+  readonly verb: Verb;
+  readonly candidate: string;
+  readonly onClose: () => void;
+}): VNode {
+  const { app, namespace, view, verb, candidate, onClose } = props;
+  // What the operator decides on does not change under the hand.
+  const [basis, setBasis] = useState(view);
+  const consequence = consequenceOf(verb, candidate, basis);
+  const isChange = consequence.kind === "change";
+  const confirm = async (reason: string): Promise<void> => {
+    if (!isChange) throw new Error(consequence.why);
+    const election = await app.election(namespace, view.election);
+    try {
+      const after = await election.admin[verb](candidate, { revision: basis.revision, reason });
+      app.notify("done", afterText(verb, candidate, after));
+    } catch (error) {
+      // The next decision is made on what is so now.
+      const present = await election.get().catch(() => undefined);
+      if (present !== undefined) setBasis(present);
+      throw error;
+    }
+  };
+  return (
+    <ConfirmDialog
+      title={`${TITLES[verb]} ${candidate}`}
+      confirmLabel={isChange ? consequence.action : TITLES[verb]}
+      tone={isChange && (consequence.movesOffice || verb === "evict") ? "danger" : "plain"}
+      asksReason
+      onConfirm={confirm}
+      onClose={onClose}
+      failureText={failureText}
+    >
+      {isChange && consequence.movesOffice && (
+        <p class="moves-office">
+          <strong>This moves the leadership.</strong>
+        </p>
+      )}
+      {(isChange ? consequence.sentences : [consequence.why]).map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+      <ChangedNote basis={basis} view={view} onLook={() => setBasis(view)} />
+    </ConfirmDialog>
+  );
+}
+
+/** The election went on while the dialog was open: what it says would be refused. */
+function ChangedNote(props: {
+  readonly basis: View;
+  readonly view: View;
+  readonly onLook: () => void;
+}): VNode | null {
+  const { basis, view, onLook } = props;
+  if (view.revision <= basis.revision) return null;
+  return (
+    <p class="changed-note" role="alert">
+      The election has changed since this was opened. {stateText(view)}{" "}
+      <button type="button" class="button" onClick={onLook}>
+        Decide on the present state
+      </button>
+    </p>
+  );
+}
+
+export function failureText(error: unknown): string {
+  const { title, advice } = refusalOf(error);
+  return advice === "" ? title : `${title} ${advice}`;
+}
+
+export function stateText(view: View): string {
+  if (view.leader === null) return `Nobody leads; the last term was ${view.term}.`;
+  return `${view.leader.id} leads under term ${view.term}.`;
+}
+
+const DONE: Readonly<Record<Verb, string>> = {
+  anoint: "anointed",
+  promote: "promoted",
+  demote: "demoted",
+  evict: "evicted",
+};
+
+function afterText(verb: Verb, candidate: string, after: View): string {
+  return `${candidate} was ${DONE[verb]}. ${stateText(after)}`;
+}
