@@ -266,7 +266,7 @@ test("while nobody leads the partition its sessions are waited for, and in the e
 
 test("many sessions are listed in turns, once for all who ask in a while; those that ended are left out", async () => {
   const world = await createWorld();
-  const count = 5_000;
+  const count = 2_500;
   await world.openMany(count);
   const page = (pageToken: string) =>
     world.admin(1).listSessions({ partition: 1, pageSize: 1_000, pageToken });
@@ -288,7 +288,7 @@ test("many sessions are listed in turns, once for all who ask in a while; those 
   const isEarly = (id: bigint): boolean => (instances[999] ?? "") >= instanceOf(id);
   expect(instances).toHaveLength(isEarly(17n) ? count : count - 1);
   expect(instances).not.toContain(instanceOf(9_999n));
-  await world.advance(520);
+  await world.advance(270);
 
   const fresh = { partition: 1, instance: instanceOf(9_999n) };
   const found = await during(world, world.admin(1).listSessions(fresh));
@@ -297,14 +297,14 @@ test("many sessions are listed in turns, once for all who ask in a while; those 
 
 test("a list that was made for many leaves no timer behind, whenever the node begins to stop", async () => {
   const world = await createWorld();
-  await world.openMany(3_000);
+  await world.openMany(1_200);
   await during(world, world.admin(1).listSessions({ partition: 1 }));
   const before = world.clock.pendingTimers;
   world.at(1).node.beginShutdown();
   expect(world.clock.pendingTimers).toBe(before - 1);
 
   const other = await createWorld();
-  await other.openMany(3_000);
+  await other.openMany(1_200);
   const quiet = other.clock.pendingTimers;
   const underWay = other.admin(1).listSessions({ partition: 1 });
   await settled();
