@@ -15,7 +15,7 @@ export interface Line {
 
 const HEIGHT = 150;
 const DASHES: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 5]];
-const COLOURS = ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"];
+const COLOURS = ["--accent", "--warn", "--good", "--bad", "--text", "--text-muted"];
 
 export function LineChart(props: {
   readonly title: string;
@@ -91,7 +91,7 @@ function lastText(line: Line, unit: string): string {
 function optionsOf(element: HTMLElement, count: number): uPlot.Options {
   const colour = (name: string) => (): string => getComputedStyle(element).getPropertyValue(name);
   const axis = {
-    stroke: colour("--muted"),
+    stroke: colour("--text-muted"),
     grid: { stroke: colour("--line"), width: 1 },
     ticks: { show: false },
     font: "11px system-ui, sans-serif",

@@ -39,7 +39,7 @@ export function CandidateList(props: {
     return true;
   };
   return (
-    <section class="card" aria-labelledby="queue-title">
+    <section class="card queue-card" aria-labelledby="queue-title">
       <h2 id="queue-title">Order of succession</h2>
       <p class="muted keys-hint">
         In the list: <kbd>↓</kbd> picks a candidate, <kbd>a</kbd> anoints, <kbd>p</kbd> promotes,{" "}

@@ -18,7 +18,7 @@ export function FenceCard(props: {
   const [id, setId] = useState<Snippet["id"]>("typescript");
   const chosen = snippets.find((snippet) => snippet.id === id) as Snippet;
   return (
-    <section class="card" aria-labelledby="fence-title">
+    <section class="card fence-card" aria-labelledby="fence-title">
       <h2 id="fence-title">Fence with the term</h2>
       <p class="muted">
         A leader that was paused may go on writing. What it writes to can refuse it, by its term.

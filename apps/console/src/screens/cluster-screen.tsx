@@ -3,6 +3,7 @@
 
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import "../styles/details.css";
 import "../styles/cluster.css";
 import { LineChart } from "../cluster/line-chart.tsx";
 import { MembersTable } from "../cluster/members-table.tsx";

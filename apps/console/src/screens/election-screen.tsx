@@ -4,6 +4,7 @@
 import type { View } from "@conclave/client";
 import type { VNode } from "preact";
 import { useCallback, useState } from "preact/hooks";
+import "../styles/details.css";
 import "../styles/election.css";
 import { CandidateList } from "../election/candidate-list.tsx";
 import { DeleteDialog } from "../election/delete-dialog.tsx";

@@ -72,7 +72,7 @@ export function ElectionsScreen({ app, route }: ScreenProps): VNode {
 const CHIPS: readonly { readonly state: ElectionState; readonly label: string }[] = [
   { state: "vacant", label: "vacant" },
   { state: "alone", label: "without standby" },
-  { state: "led", label: "led with standby" },
+  { state: "led", label: "led" },
 ];
 
 /** How many there are of each, which also chooses them. */

@@ -3,6 +3,7 @@
 
 import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import "../styles/details.css";
 import "../styles/events.css";
 import { CAUSES } from "../election/causes.ts";
 import { toCsv, toJson } from "../events/export.ts";

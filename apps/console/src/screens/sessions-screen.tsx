@@ -3,6 +3,7 @@
 
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
+import "../styles/details.css";
 import "../styles/sessions.css";
 import { secondsText } from "../election/lease-bar.tsx";
 import type { App } from "../model/app.ts";
