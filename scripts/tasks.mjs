@@ -12,7 +12,7 @@ import { run, runQuietly } from "./child.mjs";
 import { ROOT } from "./root.mjs";
 import { withScratchFolder } from "./scratch.mjs";
 import { verify } from "./verify.mjs";
-import { installIfStale, toolEnvironment } from "./workspace.mjs";
+import { BUILD, installIfStale, toolEnvironment } from "./workspace.mjs";
 
 /** @typedef {NodeJS.ProcessEnv} Environment */
 
@@ -40,7 +40,7 @@ export async function runTask(name, args) {
 
 /** @param {Environment} env */
 async function build(env) {
-  return runQuietly("building", "turbo", ["run", "//#build", "--output-logs=errors-only"], env);
+  return runQuietly("building", "turbo", BUILD, env);
 }
 
 /** @type {typeof TASKS["start"]} */

@@ -12,6 +12,7 @@ import { runCaptured, stopCode } from "./child.mjs";
 import { generatedCodeDiffers } from "./generated.mjs";
 import { withScratchFolder } from "./scratch.mjs";
 import { runSteps } from "./steps.mjs";
+import { BUILD } from "./workspace.mjs";
 
 /**
  * @typedef {import("./steps.mjs").Step} Step
@@ -80,7 +81,7 @@ function stepsIn(folder, env) {
     {
       name: "build",
       after: [],
-      run: tool("turbo", "run", "//#build", "--output-logs=errors-only"),
+      run: tool("turbo", ...BUILD),
     },
     { name: "lint", after: [], run: tool("biome", "ci", "--colors=off", "--error-on-warnings") },
     { name: "spec-types", after: [], run: tool("tsc", "-p", "tsconfig.test.json") },

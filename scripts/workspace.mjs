@@ -11,6 +11,9 @@ import { delimiter, dirname, join } from "node:path";
 import { runQuietly } from "./child.mjs";
 import { ROOT } from "./root.mjs";
 
+/** What turbo is asked for to build everything that runs; what has not changed comes from its cache. */
+export const BUILD = ["run", "//#build", "@conclave/console#build", "--output-logs=errors-only"];
+
 /** Packages that another version of pnpm had installed are replaced without a question to a terminal. */
 const PURGE = "--config.confirmModulesPurge=false";
 

@@ -3,7 +3,7 @@
  * `node smoke.mjs FOLDER`: proves that the tarballs in FOLDER work for a stranger.
  *
  * They are installed with npm into an empty project outside the workspace; there the packed command
- * starts a server, the packed SDK elects a leader, and SIGTERM ends the server with code 0. What a
+ * starts a server, which serves the packed console, the packed SDK elects a leader, and SIGTERM ends the server with code 0. What a
  * missing file, a wrong `exports` or an undeclared dependency breaks is broken here and nowhere else.
  */
 
@@ -67,6 +67,7 @@ async function elect() {
   const exited = once(server, "exit");
   try {
     const url = await readyUrl(server);
+    await openConsole(url);
     const printed = await succeed(process.execPath, ["elect.mjs", url]);
     if (!/^fence smoke#[1-9]\d*$/m.test(printed)) throw new Error(`no fence in: ${printed}`);
     server.kill("SIGTERM");
@@ -75,6 +76,26 @@ async function elect() {
   } finally {
     server.kill("SIGKILL");
   }
+}
+
+/**
+ * The page, and whatever its head asks for.
+ *
+ * @param {string} url
+ */
+async function openConsole(url) {
+  const page = await read(new URL(url));
+  const parts = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = ""]) => path);
+  if (!parts.some((path) => path.endsWith(".js"))) throw new Error(`no script in: ${page}`);
+  for (const path of parts) await read(new URL(path, url));
+}
+
+/** @param {URL} url */
+async function read(url) {
+  const answer = await fetch(url, { signal: limit });
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}: ${text}`);
+  return text;
 }
 
 /** @param {import("node:child_process").ChildProcess} server */
