@@ -45,6 +45,12 @@ test("three servers go on when one is killed, stop cleanly, and find their data 
   );
   expect(dev.lines().slice(0, 3).toSorted()).toEqual(ready);
   expect(dev.lines()[3]).toBe("conclave: cluster ready, try:");
+  const page = await eventually(
+    "it says where the console is",
+    () => /^conclave: console on (\S+)\n/m.exec(dev.stdout())?.[1],
+  );
+  expect(page).toBe(`http://127.0.0.1:${port}/`);
+  expect(await (await fetch(page)).text()).toContain("<title>Conclave</title>");
   const endpoints = readFileSync(join(scene.folder, ".conclave/endpoints"), "utf8");
   expect(endpoints).toBe([0, 1, 2].map((i) => `http://127.0.0.1:${port + i}\n`).join(""));
 

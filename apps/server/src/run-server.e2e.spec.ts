@@ -180,6 +180,31 @@ describe("a server", () => {
     expect(await readdir(directory)).toContain("here");
   });
 
+  test("serves the console, and none where it is told so", async () => {
+    const url = await ready(run(anyPort));
+    const page = await fetch(`${url}/`);
+    expect([page.status, page.headers.get("Content-Type")]).toEqual([
+      200,
+      "text/html; charset=utf-8",
+    ]);
+    expect(await page.text()).toContain("<title>Conclave</title>");
+    const without = run([...anyPort, "--data-dir", "other", "--no-console"]);
+    const answer = await fetch(`${await ready(without)}/`);
+    expect([answer.status, await answer.text()]).toEqual([404, "this node serves no console\n"]);
+  });
+
+  test("takes the calls of pages that --cors-origin lets in, and of no others", async () => {
+    const url = await ready(run([...anyPort, "--cors-origin", "https://ops.example.org"]));
+    const statusFor = async (origin: string): Promise<number> => {
+      const headers = { "Content-Type": "application/json", Origin: origin };
+      const path = "conclave.cluster.v1.ClusterService/Status";
+      return (await fetch(`${url}/${path}`, { method: "POST", headers, body: "{}" })).status;
+    };
+    expect(await statusFor("https://ops.example.org")).toBe(200);
+    expect(await statusFor(url)).toBe(200);
+    expect(await statusFor("https://evil.example.org")).toBe(403);
+  });
+
   test("serves TLS when it has a certificate, and says https", async () => {
     const made = await generate([{ name: "commonName", value: "localhost" }], { keySize: 2048 });
     await writeFile(join(directory, "cert.pem"), made.cert);

@@ -143,6 +143,8 @@ async function welcome(
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, urls.map((url) => `${url}\n`).join(""));
   for (const line of hints(servers, context)) context.print(line);
+  const [first = ""] = urls;
+  if (await servesConsole(first, over)) context.print(`conclave: console on ${first}/`);
 }
 
 /** Waits until a server is ready; false when all is over before. */
@@ -154,6 +156,12 @@ async function isReady(url: string, over: AbortSignal): Promise<boolean> {
     await delay(READY_CHECK_MS, undefined, { signal: over }).catch(() => {});
   }
   return false;
+}
+
+/** Not where it was not built, or the servers were told so. */
+async function servesConsole(url: string, over: AbortSignal): Promise<boolean> {
+  const answer = await fetch(url, { method: "HEAD", signal: over }).catch(() => undefined);
+  return answer?.status === 200;
 }
 
 function hints(servers: readonly DevServer[], context: CliContext): readonly string[] {
