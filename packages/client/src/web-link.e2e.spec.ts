@@ -111,7 +111,10 @@ async function start(options: WebConnectOptions): Promise<Client> {
   return client;
 }
 
-async function follow(changes: AsyncIterable<Change>, see: (change: Change) => void): Promise<void> {
+async function follow(
+  changes: AsyncIterable<Change>,
+  see: (change: Change) => void,
+): Promise<void> {
   try {
     for await (const change of changes) see(change);
   } catch {

@@ -7,7 +7,6 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import {
   AnointRequestSchema,
   type AttachCommand,
@@ -38,7 +37,7 @@ import {
 import { type ConnectionPeer, MemoryConnection } from "./memory-connection.ts";
 import { MemoryNodes, type NodeState } from "./memory-nodes.ts";
 import { type MemoryElection, MemoryPartition } from "./memory-partition.ts";
-import { type MemorySession, MemorySessions } from "./memory-sessions.ts";
+import { type MemorySession, MemorySessions, timesOf } from "./memory-sessions.ts";
 import { MemoryWatches } from "./memory-watches.ts";
 
 export interface ServerConnection {
@@ -47,17 +46,16 @@ export interface ServerConnection {
   end(): void;
 }
 
-const DEFAULT_TTL_MS = 10_000;
 /** How long it takes a client's machine to find that nobody is there any more. */
 const PING_MS = 5_000;
 const UNACKNOWLEDGED_MAX = 1024;
 
 export class MemoryServer {
   readonly nodes: MemoryNodes;
+  readonly sessions: MemorySessions;
   readonly #clock: Clock;
   readonly #clusterId: Uint8Array;
   readonly #partitions: MemoryPartition[];
-  readonly #sessions: MemorySessions;
   readonly #connections = new Set<MemoryConnection>();
   readonly #stalled = new Set<number>();
   readonly #requests = new Map<string, Reply>();
@@ -66,7 +64,7 @@ export class MemoryServer {
   constructor(clock: Clock, partitionCount: number, clusterId: Uint8Array, nodeCount = 1) {
     this.#clock = clock;
     this.#clusterId = clusterId;
-    this.#sessions = new MemorySessions(clock, (session, partition, isGrace) => {
+    this.sessions = new MemorySessions(clock, (session, partition, isGrace) => {
       this.end(session, partition, isGrace ? Cause.DISCONNECTED : Cause.EXPIRED);
     });
     const changed = { changed: this.#changed.bind(this) };
@@ -75,8 +73,8 @@ export class MemoryServer {
       (_, index) => new MemoryPartition(index + 1, () => clock.wallMs(), changed),
     );
     this.nodes = new MemoryNodes(clock, partitionCount, nodeCount, {
-      vacated: (partition) => this.#sessions.suspend(partition),
-      elected: (partition) => this.#sessions.beginAnew(partition),
+      vacated: (partition) => this.sessions.suspend(partition),
+      elected: (partition) => this.sessions.beginAnew(partition),
       changed: () => this.#tellTopology(),
     });
   }
@@ -100,7 +98,7 @@ export class MemoryServer {
         if (!connection.isOpen) return;
         this.#drop(connection);
         if (connection.session !== undefined) {
-          this.#sessions.disconnected(connection.session, connection.id);
+          this.sessions.disconnected(connection.session, connection.id);
         }
       },
     };
@@ -124,6 +122,12 @@ export class MemoryServer {
     this.#flush();
   }
 
+  /** Tells every watch how far it has been told. */
+  tellProgress(): void {
+    for (const { watches } of this.#connections) watches.tellProgress();
+    this.#flush();
+  }
+
   /** A stalled partition confirms and commits nothing; its sessions' deadlines run on. */
   stall(partition: number, isStalled: boolean): void {
     if (isStalled) this.#stalled.add(partition);
@@ -137,7 +141,7 @@ export class MemoryServer {
   /** Ends, on its partition only, the session that holds a candidate. False when nobody holds it. */
   endSessionOf(name: string, candidate: string, namespace = "default"): boolean {
     const held = this.election(name, namespace)?.list.find((entrant) => entrant.name === candidate);
-    const session = held === undefined ? undefined : this.#sessions.find(held.session);
+    const session = held === undefined ? undefined : this.sessions.find(held.session);
     if (session === undefined) return false;
     this.end(session, this.#home(name).number, Cause.EXPIRED);
     return true;
@@ -163,7 +167,7 @@ export class MemoryServer {
       const rest = election.list.filter((entrant) => entrant.session !== session.id);
       if (rest.length < election.list.length) home.rearrange(election, rest, cause);
     }
-    this.#sessions.end(session, partition);
+    this.sessions.end(session, partition);
     this.#flush();
   }
 
@@ -185,9 +189,7 @@ export class MemoryServer {
   #welcome(connection: MemoryConnection, { hello }: AttachRequest): void {
     const asked = hello?.session;
     if (asked !== undefined) {
-      const ttlMs = asked.options?.ttl === undefined ? DEFAULT_TTL_MS : msOf(asked.options.ttl);
-      const graceMs = msOf(asked.options?.disconnectGrace);
-      connection.session = this.#sessions.open(asked.sessionId, { ttlMs, graceMs });
+      connection.session = this.sessions.open(asked.sessionId, timesOf(asked.options));
     }
     const out = connection.out;
     out.welcome = {
@@ -199,6 +201,9 @@ export class MemoryServer {
     if (this.nodes.state(connection.node) === "cut-off") return;
     for (const home of this.#partitions) {
       for (const election of home.all()) this.#present(connection, home, election);
+      const { number: partition, revision } = home;
+      if (connection.session?.registrations.has(partition) !== true) continue;
+      out.candidaciesTold.push({ $typeName: "conclave.v1.Progress", partition, revision });
     }
   }
 
@@ -262,7 +267,7 @@ export class MemoryServer {
         return refusal("failed_precondition", Reason.SESSION_ENDED, "the session has ended");
       }
       const registered = !session.registrations.has(home.number);
-      if (registered) this.#sessions.register(session, home.number, connection.id);
+      if (registered) this.sessions.register(session, home.number, connection.id);
       const replies = session.registrations.get(home.number)?.replies ?? new Map<bigint, Reply>();
       const given = replies.get(number);
       const acknowledged = command.value.command?.acknowledged ?? 0n;
@@ -287,7 +292,7 @@ export class MemoryServer {
     answer: (home: MemoryPartition) => Reply,
   ): Reply {
     const home = this.#home(name ?? "");
-    if (!this.#serves(node, home.number)) {
+    if (!this.serves(node, home.number)) {
       return refusal("unavailable", Reason.NO_LEADER, "the partition has no leader");
     }
     return answer(home);
@@ -298,14 +303,14 @@ export class MemoryServer {
     if (session === undefined) return;
     for (const partition of partitions) {
       const registration = session.registrations.get(partition);
-      const isStalled = !this.#serves(connection.node, partition);
+      const isStalled = !this.serves(connection.node, partition);
       const unregistered = session.ended.has(partition)
         ? LeaseStatus.ENDED
         : LeaseStatus.NOT_REGISTERED;
       const confirmed = registration === undefined ? unregistered : LeaseStatus.CONFIRMED;
       const status = isStalled ? LeaseStatus.UNCONFIRMED : confirmed;
       if (status === LeaseStatus.CONFIRMED) {
-        this.#sessions.renew(session, partition, connection.id);
+        this.sessions.renew(session, partition, connection.id);
       }
       const officeRevision = isStalled ? 0n : (registration?.officeRevision ?? 0n);
       const lease = create(LeaseSchema, { partition, status, number, officeRevision });
@@ -326,7 +331,7 @@ export class MemoryServer {
     const [old, leader] = [before.list[0], after.list[0]];
     const isSameOffice = old?.name === leader?.name && old?.session === leader?.session;
     for (const holder of isSameOffice ? [] : [old, leader]) {
-      const session = holder === undefined ? undefined : this.#sessions.find(holder.session);
+      const session = holder === undefined ? undefined : this.sessions.find(holder.session);
       const registration = session?.registrations.get(change.partition);
       if (registration !== undefined) registration.officeRevision = change.revision;
     }
@@ -376,7 +381,8 @@ export class MemoryServer {
     for (const connection of this.#connections) connection.flush();
   }
 
-  #serves(node: number, partition: number): boolean {
+  /** Whether this node reaches a leader of the partition, which commits. */
+  serves(node: number, partition: number): boolean {
     return !this.#stalled.has(partition) && this.nodes.serves(node, partition);
   }
 
@@ -391,8 +397,4 @@ export class MemoryServer {
   #home(name: string): MemoryPartition {
     return this.#partitions[homeOf(name, this.#partitions.length) - 1]!;
   }
-}
-
-function msOf(duration: Duration | undefined): number {
-  return duration === undefined ? 0 : durationMs(duration);
 }

@@ -6,8 +6,12 @@
  * A2). Time is the clock that it is given.
  */
 
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import type { SessionOptions } from "@conclave/api";
 import type { CancelTimer, Clock } from "@conclave/base";
 import type { Reply } from "./memory-commands.ts";
+
+const DEFAULT_TTL_MS = 10_000;
 
 export interface SessionTimes {
   readonly ttlMs: number;
@@ -59,7 +63,7 @@ export class MemorySessions {
     return session;
   }
 
-  register(session: MemorySession, partition: number, attachment: number): void {
+  register(session: MemorySession, partition: number, attachment: number | undefined): void {
     const registration: Registration = {
       replies: new Map(),
       attachment,
@@ -116,4 +120,14 @@ export class MemorySessions {
       this.#expired(session, partition, isGrace),
     );
   }
+}
+
+/** The times that a session asks for. */
+export function timesOf(options: SessionOptions | undefined): SessionTimes {
+  const ttlMs = options?.ttl === undefined ? DEFAULT_TTL_MS : msOf(options.ttl);
+  return { ttlMs, graceMs: msOf(options?.disconnectGrace) };
+}
+
+function msOf(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration);
 }

@@ -60,6 +60,15 @@ export class MemoryWatches {
     for (const watch of this.#watches.values()) this.#offer(watch, change);
   }
 
+  tellProgress(): void {
+    for (const watch of this.#watches.values()) {
+      for (const { number: partition, revision } of this.#partitions) {
+        const value = { $typeName: "conclave.v1.Progress", revision, partition } as const;
+        this.#emit(watch, { case: "progress", value });
+      }
+    }
+  }
+
   /** What is to be sent. */
   take(): AttachWatchEvent[] {
     const events = this.#events;

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What stands between a page and a node: proxies that hold back, tokens, origins, dead paths. */
+import type { ListenRequest } from "@conclave/api";
+import { afterEach, expect, test } from "vitest";
+import type { MemoryFetch } from "./memory/memory-fetch.ts";
+import { createWebWorld } from "./web-link-world.ts";
+
+const listens = (network: MemoryFetch) => network.calls.filter(({ name }) => name === "Listen");
+const isPoll = (request: unknown): boolean => (request as ListenRequest).poll !== undefined;
+
+afterEach(() => {
+  Reflect.deleteProperty(globalThis, "location");
+});
+
+test("where streams are held back the page polls, says so once, and misses nothing", async () => {
+  const world = createWebWorld();
+  const holds = (network: MemoryFetch): void => {
+    network.isBuffering = true;
+  };
+  const [a, b] = [await world.open({ prepare: holds }), await world.open()];
+  const seen: string[] = [];
+  const watch = async (): Promise<void> => {
+    for await (const change of a.client.election("orders").watch()) {
+      if (change.type === "elected") seen.push(change.view.leader?.id ?? "");
+    }
+  };
+  watch().catch(() => {});
+  const first = a.client.election("orders").campaign({ candidate: "a" });
+  await world.advance(5_000);
+  const second = b.client.election("orders").campaign({ candidate: "b" });
+  await world.advance(60_000);
+  expect(String((await first).assertHeld())).toBe("orders#1");
+  const polls = listens(a.network).filter(({ request }) => isPoll(request)).length;
+
+  world.server.move("anoint", "orders", "b");
+  await world.advance(500);
+
+  expect((await first).signal.aborted).toBe(true);
+  expect(String((await second).assertHeld())).toBe("orders#2");
+  expect(seen).toEqual(["a", "b"]);
+  expect(a.warnings).toHaveLength(1);
+  expect(a.warnings[0]).toContain("http://node-1");
+  // One in ten seconds, and those that told of something.
+  expect(polls).toBeLessThan(20);
+  expect(a.network.openCount).toBe(1);
+});
+
+test("a path that holds nothing back any more is found out at the first dial after five minutes", async () => {
+  const world = createWebWorld();
+  const { network } = await world.open({
+    prepare: (held) => {
+      held.isBuffering = true;
+    },
+  });
+  await world.advance(10_000);
+  network.isBuffering = false;
+  const dialAgain = async (): Promise<boolean> => {
+    const from = network.calls.length;
+    network.cut();
+    network.heal();
+    await world.advance(5_000);
+    return listens(network).some(
+      (call, _, all) =>
+        !isPoll(call.request) && all.indexOf(call) >= 0 && network.calls.indexOf(call) >= from,
+    );
+  };
+
+  expect(await dialAgain()).toBe(false);
+  await world.advance(5 * 60_000);
+  expect(await dialAgain()).toBe(true);
+  expect(network.openCount).toBe(1);
+});
+
+test("a slow node is not taken for a path that holds streams back", async () => {
+  const world = createWebWorld();
+  const { connected, network, warnings } = world.page({
+    prepare: (slow) => {
+      slow.latencyMs = 900;
+    },
+  });
+  await world.advance(10_000);
+
+  await connected;
+  expect(warnings).toEqual([]);
+  await world.advance(20_000);
+  expect(isPoll(listens(network).at(-1)?.request)).toBe(false);
+  expect(network.openCount).toBe(1);
+});
+
+test("a page of an origin that is not allowed is told which, and how to allow it", async () => {
+  Object.defineProperty(globalThis, "location", {
+    value: { origin: "https://shop.example.org" },
+    configurable: true,
+  });
+  const world = createWebWorld();
+  const { connected, network } = world.page({
+    timeoutMs: 4_000,
+    prepare: (foreign) => {
+      foreign.isForeign = true;
+    },
+  });
+  await world.advance(4_100);
+
+  await expect(connected).rejects.toMatchObject({
+    code: "DENIED",
+    message: expect.stringContaining("--cors-origin https://shop.example.org"),
+  });
+  expect(network.calls.some(({ name }) => name === "/healthz")).toBe(true);
+});
+
+test("a node that is not there is no matter of origins", async () => {
+  Object.defineProperty(globalThis, "location", {
+    value: { origin: "https://shop.example.org" },
+    configurable: true,
+  });
+  const world = createWebWorld();
+  const { connected } = world.page({ timeoutMs: 4_000, prepare: (dead) => dead.cut() });
+  await world.advance(4_100);
+
+  await expect(connected).rejects.toMatchObject({ code: "TIMEOUT" });
+});
+
+test("a token is asked for before each dial, and before calls when the last one is older than 30 s", async () => {
+  const world = createWebWorld();
+  const askedAtMs: number[] = [];
+  const { client, network } = await world.open({
+    token: async () => {
+      askedAtMs.push(world.clock.monotonicMs());
+      return `t${askedAtMs.length}`;
+    },
+  });
+  expect(askedAtMs).toHaveLength(1);
+
+  void client.election("orders").campaign();
+  await world.advance(100_000);
+
+  const gaps = askedAtMs.slice(1).map((ms, n) => ms - (askedAtMs[n] ?? 0));
+  expect(Math.max(...gaps)).toBeLessThan(33_000);
+  expect(askedAtMs.length).toBeLessThan(8);
+  expect(network.calls.every(({ authorization }) => authorization?.startsWith("Bearer t"))).toBe(
+    true,
+  );
+});
+
+test("a token that is not to be had is a failed dial, and the next dial asks for another one", async () => {
+  const world = createWebWorld();
+  let asked = 0;
+  const { connected, network } = world.page({
+    token: async () => {
+      asked += 1;
+      if (asked < 4) throw new Error("not signed in");
+      return "t";
+    },
+  });
+
+  await world.advance(2_500);
+  expect(network.calls).toEqual([]);
+  await world.advance(7_000);
+
+  await connected;
+  expect(asked).toBe(4);
+});
+
+test("a path that has died without a word is given up, and a watch goes on over another stream", async () => {
+  const world = createWebWorld();
+  const { client, network } = await world.open();
+  const live: boolean[] = [];
+  const watch = async (): Promise<void> => {
+    for await (const change of client.election("orders").watch()) {
+      if (change.type === "contact") live.push(change.live);
+    }
+  };
+  watch().catch(() => {});
+  await world.advance(15_000);
+
+  network.isMute = true;
+  await world.advance(30_000);
+
+  expect(live[0]).toBe(false);
+  network.isMute = false;
+  await world.advance(20_000);
+  expect(live.at(-1)).toBe(true);
+});
