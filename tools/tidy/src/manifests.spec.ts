@@ -65,6 +65,23 @@ describe("the references of a package's compiler", () => {
     expect(refusals(["../base"], {})).toEqual(["refers to @conclave/base, which is no dependency"]);
   });
 
+  it("need not be those that the compiler makes nothing of", () => {
+    const refusals = (noEmit: boolean): readonly unknown[] => {
+      const page = JSON.stringify({ compilerOptions: { noEmit } });
+      const dependencies = { "@conclave/console": "workspace:*" };
+      const tree = new Map([
+        ["apps/console/package.json", JSON.stringify({ name: "@conclave/console" })],
+        ["apps/console/tsconfig.json", page],
+        ["apps/server/package.json", JSON.stringify({ name: "@conclave/daemon", dependencies })],
+        ["apps/server/tsconfig.json", "{}"],
+      ]);
+      return checkReferences(tree).map(({ message }) => message);
+    };
+
+    expect(refusals(true)).toEqual([]);
+    expect(refusals(false)).toEqual(["does not refer to apps/console"]);
+  });
+
   it("leave no package out of the root's build", () => {
     const tree = (paths: readonly string[]): Map<string, string> =>
       new Map([

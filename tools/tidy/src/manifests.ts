@@ -34,7 +34,8 @@ export function checkOneVersion(tree: Tree): readonly Violation[] {
 
 /**
  * What a package's tsconfig.json refers to is what its manifest depends on, and the root's refers to every
- * package: the build goes along the references, and what they leave out is never built or checked.
+ * package: the build goes along the references, and what they leave out is never built or checked. What
+ * the compiler makes nothing of, as a page that another tool builds, only the root's can refer to.
  */
 export function checkReferences(tree: Tree): readonly Violation[] {
   const packages = listPackages(tree);
@@ -47,9 +48,11 @@ export function checkReferences(tree: Tree): readonly Violation[] {
     }
     const text = tree.get(path);
     if (text === undefined) continue;
-    const config = JSON.parse(text) as { readonly references?: readonly { path: string }[] };
-    const referred = (config.references ?? []).map(({ path: to }) => resolveFolder(folder, to));
-    const needed = packages.filter(({ name }) => name in (manifest.dependencies ?? {}));
+    const { references = [] } = JSON.parse(text) as CompilerConfig;
+    const referred = references.map(({ path: to }) => resolveFolder(folder, to));
+    const needed = packages.filter(
+      (one) => one.name in (manifest.dependencies ?? {}) && isEmitted(tree, one.folder),
+    );
     const known = { ...manifest.dependencies, ...manifest.devDependencies };
     for (const { folder: missing } of needed.filter((one) => !referred.includes(one.folder))) {
       violations.push({ path, line: 1, message: `does not refer to ${missing}` });
@@ -60,6 +63,16 @@ export function checkReferences(tree: Tree): readonly Violation[] {
     }
   }
   return violations;
+}
+
+interface CompilerConfig {
+  readonly compilerOptions?: { readonly noEmit?: boolean };
+  readonly references?: readonly { readonly path: string }[];
+}
+
+function isEmitted(tree: Tree, folder: string): boolean {
+  const config = JSON.parse(tree.get(`${folder}/tsconfig.json`) ?? "{}") as CompilerConfig;
+  return config.compilerOptions?.noEmit !== true;
 }
 
 function resolveFolder(from: string, relative: string): string {
