@@ -106,7 +106,7 @@ function optionsOf(element: HTMLElement, count: number): uPlot.Options {
       y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, values: "{HH}:{mm}", space: 70 },
+      { ...axis, values: "{HH}:{mm}", space: 70, size: 26 },
       { ...axis, size: 44 },
     ],
     series: [

@@ -27,7 +27,10 @@ export function MembersTable(props: {
       <tbody>
         {picture.base.members.map((member) => (
           <tr key={member.node}>
-            <th scope="row">Node {member.node}</th>
+            <th scope="row">
+              Node {member.node}
+              {member.isSelf && <small class="muted">serves this page</small>}
+            </th>
             <td data-label="State">
               <MemberState member={member} />
             </td>
@@ -48,7 +51,7 @@ function MemberState({ member }: { readonly member: ClusterMember }): VNode {
     return (
       <Badge tone="good">
         <Icon name="check" />
-        {member.isSelf ? "Connected, serves this page" : "Connected"}
+        Connected
       </Badge>
     );
   }

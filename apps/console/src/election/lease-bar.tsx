@@ -43,7 +43,7 @@ export function RemainingBar(props: {
   readonly isOld?: boolean;
 }): VNode {
   const { remainingMs, ttlMs } = props.session;
-  const text = `${secondsText(remainingMs)} of ${secondsText(ttlMs)} left`;
+  const text = `${secondsText(remainingMs)} of ${lengthText(ttlMs)} left`;
   return (
     <span class={props.isOld ? "lease lease-old" : "lease"}>
       <progress max={ttlMs} value={Math.max(0, remainingMs)} aria-label="Remaining lease" />
@@ -52,7 +52,12 @@ export function RemainingBar(props: {
   );
 }
 
-/** `4.2 s`; whole seconds from a minute on. */
+/** `4.2 s`, of something that runs down; whole seconds from a minute on. */
 export function secondsText(ms: number): string {
   return `${(Math.max(0, ms) / 1_000).toFixed(ms < 60_000 ? 1 : 0)} s`;
+}
+
+/** `5 s`, of something that stays. */
+export function lengthText(ms: number): string {
+  return `${ms / 1_000} s`;
 }

@@ -4,7 +4,7 @@
  * it was when this was said. What became of it is shown when a server has told it.
  */
 
-import type { View } from "@conclave/client";
+import { ElectionError, type View } from "@conclave/client";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { App } from "../model/app.ts";
@@ -33,7 +33,9 @@ export function VerbDialog(props: {
   const consequence = consequenceOf(verb, candidate, basis);
   const isChange = consequence.kind === "change";
   const confirm = async (reason: string): Promise<void> => {
-    if (!isChange) throw new Error(consequence.why);
+    if (!isChange) {
+      throw new ElectionError("INVALID", consequence.why, { outcome: "not-applied" });
+    }
     const election = await app.election(namespace, view.election);
     try {
       const after = await election.admin[verb](candidate, { revision: basis.revision, reason });

@@ -12,7 +12,7 @@ import { FenceCard } from "../election/fence-card.tsx";
 import { HistoryCard } from "../election/history-card.tsx";
 import { LeaderCard } from "../election/leader-card.tsx";
 import { VerbDialog } from "../election/verb-dialog.tsx";
-import type { Verb } from "../election/verbs.ts";
+import { consequenceOf, type Verb } from "../election/verbs.ts";
 import type { App } from "../model/app.ts";
 import { keyOf, stateOf } from "../model/election-row.ts";
 import { hashOf, type Route } from "../model/route.ts";
@@ -83,11 +83,16 @@ function ElectionBody(props: {
   const { app, namespace, view } = props;
   const [asked, setAsked] = useState<Asked>();
   const close = useCallback(() => setAsked(undefined), []);
+  const ask = (verb: Verb, candidate: string): void => {
+    const consequence = consequenceOf(verb, candidate, view);
+    if (consequence.kind === "none") app.notify("info", consequence.why);
+    else setAsked({ verb, candidate });
+  };
   return (
     <>
       <div class="election-columns">
         <LeaderCard app={app} view={view} />
-        <CandidateList view={view} onVerb={(verb, candidate) => setAsked({ verb, candidate })} />
+        <CandidateList view={view} onVerb={ask} />
       </div>
       <HistoryCard {...{ app, namespace, name: view.election, view }} />
       <FenceCard namespace={namespace} name={view.election} term={view.term} />

@@ -45,9 +45,9 @@ export function EventsScreen({ app, route }: ScreenProps): VNode {
         <p class="muted" role="status">
           {held === undefined ? `${shown.length} shown` : `Paused; ${missed} more since`}
         </p>
-        <div class="screen-tools">
+        <div class="screen-tools events-tools">
           <FilterBox
-            label="Filter by election, candidate or reason"
+            label="Filter by name or reason"
             value={text}
             onChange={(q) => change({ q })}
           />

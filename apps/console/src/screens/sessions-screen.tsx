@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import "../styles/details.css";
 import "../styles/sessions.css";
-import { secondsText } from "../election/lease-bar.tsx";
+import { lengthText, secondsText } from "../election/lease-bar.tsx";
 import type { App } from "../model/app.ts";
 import { hashOf, type Route, sessionHash, withQuery } from "../model/route.ts";
 import { readSessions, type SessionsRead } from "../sessions/read-sessions.ts";
@@ -63,11 +63,7 @@ function SessionList(props: {
           {countText(rows.length, shown.length, isLoaded)}
         </p>
         <div class="screen-tools">
-          <FilterBox
-            label="Filter by candidate, election, instance or label"
-            value={text}
-            onChange={change}
-          />
+          <FilterBox label="Filter by name or label" value={text} onChange={change} />
         </div>
         <ReadNote polled={polled} />
       </div>
@@ -157,15 +153,15 @@ const COLUMNS: readonly Column<SessionRow>[] = [
     key: "ttl",
     label: "TTL",
     render: ({ registrations: [first] }) => (
-      <span class="number">{first === undefined ? "–" : secondsText(first.ttlMs)}</span>
+      <span class="number">{first === undefined ? "–" : lengthText(first.ttlMs)}</span>
     ),
   },
   {
     key: "remaining",
-    label: "Ends unless renewed",
+    label: "Remaining",
     render: (row) => {
       const ms = remainingOf(row);
-      return <span class="number">{ms === null ? "not known" : `in ${secondsText(ms)}`}</span>;
+      return <span class="number">{ms === null ? "not known" : `${secondsText(ms)}`}</span>;
     },
   },
   { key: "labels", label: "Labels", render: ({ registrations }) => labelsText(registrations) },

@@ -3,7 +3,7 @@
 
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import { RemainingBar, secondsText } from "../election/lease-bar.tsx";
+import { lengthText, RemainingBar } from "../election/lease-bar.tsx";
 import { MetadataTable } from "../election/metadata-table.tsx";
 import type { App } from "../model/app.ts";
 import { electionHash, hashOf } from "../model/route.ts";
@@ -147,10 +147,10 @@ function LeaseTable(props: {
               <RemainingBar session={registration} isOld={props.isOld} />
             </td>
             <td data-label="TTL" class="number">
-              {secondsText(registration.ttlMs)}
+              {lengthText(registration.ttlMs)}
             </td>
             <td data-label="Disconnect grace" class="number">
-              {registration.graceMs === 0 ? "off" : secondsText(registration.graceMs)}
+              {registration.graceMs === 0 ? "off" : lengthText(registration.graceMs)}
             </td>
           </tr>
         ))}
