@@ -10,6 +10,7 @@ test("a page that is closed departs first, and only then stops talking", () => {
   page.window("pagehide");
 
   expect(page.told).toEqual(["departing", "hide"]);
+  expect(page.life.isAway).toBe(true);
 });
 
 test("a page that is kept and frozen departs once, and comes back once", () => {
@@ -21,6 +22,7 @@ test("a page that is kept and frozen departs once, and comes back once", () => {
   page.window("pageshow");
 
   expect(page.told).toEqual(["departing", "hide", "show", "interrupted"]);
+  expect(page.life.isAway).toBe(false);
 });
 
 test("a hidden page that is frozen, and only that, departs, and comes back when it is thawed", () => {

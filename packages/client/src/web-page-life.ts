@@ -33,6 +33,11 @@ export class WebPageLife implements PageLife {
     this.#wallAheadMs = this.#readWallAheadMs();
   }
 
+  /** It was put away, and has not come back. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   listen(listener: PageListener): () => void {
     const { scope, document } = this.#parts;
     this.#listener = listener;

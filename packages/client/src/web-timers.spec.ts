@@ -2,7 +2,7 @@
 /** Timers of pages that are hidden, over a page whose own timers then run once a minute. */
 import { type Clock, createManualClock, type ManualClock } from "@conclave/base";
 import { expect, test } from "vitest";
-import { type AlarmListener, type VisibleDocument, WebTimers } from "./web-timers.ts";
+import { type AlarmListener, WebTimers } from "./web-timers.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -160,9 +160,7 @@ interface Page {
 function createPage({ forbids = false } = {}): Page {
   const clock = createManualClock();
   let isHidden = false;
-  const document: VisibleDocument = Object.defineProperty(new EventTarget(), "hidden", {
-    get: () => isHidden,
-  }) as VisibleDocument;
+  const document = new EventTarget();
   const throttled: Clock = {
     ...clock,
     setTimer(delayMs, fire) {
@@ -182,6 +180,7 @@ function createPage({ forbids = false } = {}): Page {
   const timers = new WebTimers({
     clock: throttled,
     document,
+    isHidden: () => isHidden,
     woken: () => told.push("woken"),
     createAlarm: (listener) => {
       tries += 1;

@@ -22,14 +22,13 @@ export interface AlarmListener {
   failed(): void;
 }
 
-/** What of a document is read here. */
-export type VisibleDocument = EventTarget & { readonly hidden: boolean };
-
 export interface WebTimersParts {
   /** The page's own timers, which may be a minute late. */
   readonly clock: Clock;
-  /** Nothing: this runs in no page, and its timers are on time. */
-  readonly document: VisibleDocument | undefined;
+  /** Says `visibilitychange`; nothing: this runs in no page, and its timers are on time. */
+  readonly document: EventTarget | undefined;
+  /** Whether the page's own timers are late. Not while it is put away: then nothing is waited for. */
+  readonly isHidden: () => boolean;
   /** May throw, where it may not be made. */
   readonly createAlarm: (listener: AlarmListener) => Alarm;
   /** Called whenever a timer has run, before anything that waited for it. */
@@ -70,11 +69,11 @@ export class WebTimers {
   }
 
   readonly #arm = (): void => {
-    const { clock, document } = this.#parts;
+    const { clock } = this.#parts;
     this.#cancelWake();
     this.#wakeMs = Number.POSITIVE_INFINITY;
     for (const { dueMs } of this.#timers) this.#wakeMs = Math.min(this.#wakeMs, dueMs);
-    const isHidden = document?.hidden === true;
+    const isHidden = this.#parts.isHidden();
     if (!isHidden) this.#endAlarm();
     if (this.#timers.size === 0) return;
     const delayMs = Math.max(0, this.#wakeMs - clock.monotonicMs());

@@ -36,6 +36,7 @@ function webRuntime({ protocol = "connect", token }: WebConnectOptions): Runtime
   const timers = new WebTimers({
     clock: ownClock,
     document,
+    isHidden: () => document?.hidden === true && !page.isAway,
     createAlarm: createWorkerAlarm,
     woken: () => page.woken(),
   });
