@@ -54,7 +54,10 @@ export function HistoryCard(props: {
         <>
           <RangeChoice range={range} onChange={setRange} />
           <TimelineStrip history={history} range={range} nowMs={nowMs} />
-          <p class="muted">{reachText(state, history)}</p>
+          <p class="muted">
+            {range === "recent" && "Bars are wide enough to be read, not to scale. "}
+            {reachText(state, history)}
+          </p>
           <TermTable history={history} nowMs={nowMs} />
         </>
       )}

@@ -15,7 +15,9 @@ const HEIGHT = 84;
 const BAR_TOP = 6;
 const BAR_HEIGHT = 48;
 /** What one letter of a label takes, roughly: it is cut by its bar all the same. */
-const LETTER_PX = 7;
+const LETTER_PX = 6.6;
+/** A cause that is cut is still told from the others by so many letters. */
+const CAUSE_LETTERS_MIN = 7;
 
 export function TimelineStrip(props: {
   readonly history: TermHistory;
@@ -65,7 +67,7 @@ function Strip(props: {
         </pattern>
       </defs>
       {timeline.ticks.map((tick) => (
-        <TickMark key={tick.timeMs} {...{ tick, width, isLong: spanMs > 86_400_000 }} />
+        <TickMark key={tick.x} tick={tick} isLong={spanMs > 86_400_000} />
       ))}
       {timeline.bars.map((bar) => (
         <BarMark key={`${bar.span.kind} ${bar.span.term} ${bar.span.fromMs}`} bar={bar} />
@@ -74,21 +76,13 @@ function Strip(props: {
   );
 }
 
-function TickMark(props: {
-  readonly tick: Tick;
-  readonly width: number;
-  readonly isLong: boolean;
-}): VNode {
-  const { tick, width, isLong } = props;
-  const { x, timeMs } = tick;
-  const isNearEnd = x > width - 34;
-  const isNearStart = x < 34;
-  const anchor = isNearEnd ? "end" : isNearStart ? "start" : "middle";
+function TickMark(props: { readonly tick: Tick; readonly isLong: boolean }): VNode {
+  const { x, timeMs, anchor } = props.tick;
   return (
     <g class="tick">
       <line x1={x} x2={x} y1={0} y2={HEIGHT - 20} />
       <text x={x} y={HEIGHT - 5} text-anchor={anchor}>
-        {isLong ? dateText(timeMs).slice(5, 16) : clockText(timeMs)}
+        {props.isLong ? dateText(timeMs).slice(5, 16) : clockText(timeMs)}
       </text>
     </g>
   );
@@ -125,13 +119,14 @@ function labelsOf(span: Span, width: number): readonly string[] {
   if (span.kind !== "led") {
     const word = span.kind === "vacant" ? "vacant" : "not known";
     if (letters < word.length) return [];
-    return span.kind === "vacant" && letters >= cause.length ? [word, cause] : [word];
+    const isNamed = span.kind === "vacant" && letters >= CAUSE_LETTERS_MIN;
+    return isNamed ? [word, shortened(cause, letters)] : [word];
   }
   const term = String(span.term);
   if (letters < term.length) return [];
   const named = `${term} ${span.leader}`;
   const title = letters >= term.length + 3 ? shortened(named, letters) : term;
-  return letters >= cause.length ? [title, cause] : [title];
+  return letters >= CAUSE_LETTERS_MIN ? [title, shortened(cause, letters)] : [title];
 }
 
 function shortened(text: string, letters: number): string {

@@ -36,9 +36,31 @@ test("a server's clock that is ahead of the page's moves the end of the strip", 
   );
 });
 
-test("recent shows the last ten stretches", () => {
-  const history = Array.from({ length: 30 }, (_, i) => led(i, i * 10_000, (i + 1) * 10_000));
-  expect(bars(history, "recent", 300_000)[0]).toBe("20 0+100");
+test("the last stretches are as wide as their labels at least, and fill the strip", () => {
+  const history = Array.from({ length: 30 }, (_, i) => led(i, i * 10, (i + 1) * 10));
+  const { bars: shown, ticks } = timelineOf(
+    [...history, led(30, 300, null)],
+    "recent",
+    60_000,
+    1_000,
+  );
+  expect(shown.map((bar) => Number(bar.span.term))).toEqual([
+    21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+  ]);
+  expect(Math.min(...shown.map((bar) => bar.width))).toBeGreaterThanOrEqual(92);
+  expect(shown.reduce((x, bar) => (bar.x === x ? x + bar.width : Number.NaN), 0)).toBeCloseTo(
+    1_000,
+  );
+  expect(ticks.map((tick) => tick.timeMs)).toEqual(shown.map((bar) => bar.span.fromMs));
+});
+
+test("on a narrow strip fewer of the last stretches are shown", () => {
+  const history = [led(1, 0, 10), led(2, 10, 20), led(3, 20, null)];
+  expect(timelineOf(history, "recent", 100, 200).bars.map((bar) => bar.span.term)).toEqual([
+    2n,
+    3n,
+  ]);
+  expect(timelineOf(history, "recent", 100, 50).bars).toMatchObject([{ x: 0, width: 50 }]);
 });
 
 test("an election of which nothing is known has a strip without bars", () => {

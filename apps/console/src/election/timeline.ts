@@ -5,7 +5,10 @@
 
 import type { Span, TermHistory } from "./term-history.ts";
 
-/** `recent`: the last stretches, whatever time they took. */
+/**
+ * `recent`: the last stretches, each as wide as its label at least, so that none is to scale. The
+ * others are to scale.
+ */
 export type TimelineRange = "recent" | "10min" | "hour" | "day" | "all";
 
 export interface Bar {
@@ -19,6 +22,8 @@ export interface Bar {
 export interface Tick {
   readonly x: number;
   readonly timeMs: number;
+  /** Which part of its label stands at `x`. */
+  readonly anchor: "start" | "middle" | "end";
 }
 
 export interface Timeline {
@@ -28,11 +33,13 @@ export interface Timeline {
   readonly ticks: readonly Tick[];
 }
 
-/** Stretches that `recent` has room for: a label fits each of them if they are alike in length. */
-const RECENT_COUNT = 10;
+/** Holds the longest of the usual causes, and the time of day. */
+const LABEL_PX = 92;
 /** Narrower, a bar could not be seen. */
 const WIDTH_MIN = 3;
 const TICK_EVERY_PX = 110;
+/** Nearer to an edge a label that stands in the middle of its tick would be cut. */
+const EDGE_PX = 34;
 
 const RANGE_MS: Readonly<Record<"10min" | "hour" | "day", number>> = {
   "10min": 600_000,
@@ -47,6 +54,7 @@ export function timelineOf(
   width: number,
 ): Timeline {
   const toMs = endOf(history, nowMs);
+  if (range === "recent") return recentOf(history, toMs, width);
   const fromMs = Math.min(startOf(history, range, toMs), toMs - 1_000);
   const scale = width / (toMs - fromMs);
   const bars: Bar[] = [];
@@ -68,11 +76,40 @@ function endOf(history: TermHistory, nowMs: number): number {
   return history.reduce((end, span) => Math.max(end, span.fromMs ?? end, span.toMs ?? end), nowMs);
 }
 
-function startOf(history: TermHistory, range: TimelineRange, toMs: number): number {
-  if (range !== "recent" && range !== "all") return toMs - RANGE_MS[range];
-  const shown = range === "all" ? history : history.slice(-RECENT_COUNT);
-  const first = shown.find((span) => span.fromMs !== null)?.fromMs ?? toMs - 60_000;
-  return first;
+function startOf(
+  history: TermHistory,
+  range: Exclude<TimelineRange, "recent">,
+  toMs: number,
+): number {
+  if (range !== "all") return toMs - RANGE_MS[range];
+  return history.find((span) => span.fromMs !== null)?.fromMs ?? toMs - 60_000;
+}
+
+/** What room the labels leave is shared out by length. */
+function recentOf(history: TermHistory, toMs: number, width: number): Timeline {
+  const count = Math.min(history.length, Math.max(1, Math.floor(width / LABEL_PX)));
+  const shown = history.slice(history.length - count);
+  const lengths = shown.map((span, i) => {
+    const endMs = span.toMs ?? shown[i + 1]?.fromMs ?? toMs;
+    return span.fromMs === null ? 0 : Math.max(0, endMs - span.fromMs);
+  });
+  const wholeMs = Math.max(
+    1,
+    lengths.reduce((sum, length) => sum + length, 0),
+  );
+  const least = Math.min(LABEL_PX, width);
+  const spare = width - least * count;
+  const bars: Bar[] = [];
+  const ticks: Tick[] = [];
+  let x = 0;
+  for (const [i, span] of shown.entries()) {
+    const wide = least + (spare * (lengths[i] ?? 0)) / wholeMs;
+    bars.push({ span, x, width: wide, isCut: span.fromMs === null });
+    if (span.fromMs !== null) ticks.push({ x, timeMs: span.fromMs, anchor: "start" });
+    x += wide;
+  }
+  const fromMs = shown.find((span) => span.fromMs !== null)?.fromMs ?? toMs;
+  return { fromMs, toMs, bars, ticks };
 }
 
 /** From a second to a month; the first that leaves room for its labels is taken. */
@@ -86,7 +123,12 @@ function ticksOf(fromMs: number, toMs: number, width: number): Tick[] {
   const stepMs = STEPS_MS.find((step) => step >= leastMs) ?? (STEPS_MS.at(-1) as number);
   const ticks: Tick[] = [];
   for (let timeMs = Math.ceil(fromMs / stepMs) * stepMs; timeMs <= toMs; timeMs += stepMs) {
-    ticks.push({ timeMs, x: ((timeMs - fromMs) / (toMs - fromMs)) * width });
+    const x = ((timeMs - fromMs) / (toMs - fromMs)) * width;
+    ticks.push({
+      timeMs,
+      x,
+      anchor: x > width - EDGE_PX ? "end" : x < EDGE_PX ? "start" : "middle",
+    });
     if (ticks.length > width / TICK_EVERY_PX + 2) break;
   }
   return ticks;
