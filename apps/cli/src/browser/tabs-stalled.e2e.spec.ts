@@ -76,9 +76,7 @@ test("a leading tab in the back, whose timers hardly run, renews all the same", 
   const { tab, term } = standing.office;
   const other = await stage.browser.newPage();
   await other.bringToFront();
-  await tab.page.waitForFunction(() => document.visibilityState === "hidden", undefined, {
-    polling: 50,
-  });
+  await eventually("it is in the back", () => tab.page.evaluate(() => document.hidden));
 
   const endMs = Date.now() + 2 * ttlMs;
   await eventually("it led for two TTLs in the back", async () => {

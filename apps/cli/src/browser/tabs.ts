@@ -140,8 +140,10 @@ function firstOf(tabs: readonly Tab[], above: bigint, fromMs = 0): Office | unde
   return later.toSorted((a, b) => Number(a.term - b.term) || a.sinceMs - b.sinceMs)[0];
 }
 
-function lastWords(tab: Tab): string {
+function lastWords(tab: FollowedTab): string {
   const said = tab.said().filter(({ said: { kind } }) => kind !== "held" && kind !== "wrote");
   const lines = said.slice(-20).map(({ atMs, said: words }) => `${atMs} ${JSON.stringify(words)}`);
-  return [`--- ${tab.candidate}`, ...lines, ...tab.console().slice(-20)].join("\n");
+  return [`--- ${tab.candidate}`, ...lines, ...tab.console().slice(-20), ...tab.pageErrors].join(
+    "\n",
+  );
 }
