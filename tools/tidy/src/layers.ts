@@ -174,7 +174,7 @@ const ZONES: readonly Zone[] = [
     "node",
   ),
   zone("console", /^apps\/console\//, CLIENT, ["preact", "uplot", "vite"], "globals"),
-  zone("examples", /^examples\//, CLIENT, []),
+  zone("examples", /^examples\//, CLIENT, [], "node"),
   zone(
     "bench",
     /^bench\//,
