@@ -13,7 +13,7 @@ import type { Route } from "./route.ts";
 import type { Store } from "./store.ts";
 
 export interface App {
-  /** All elections of all namespaces, live; changes once a frame at most. */
+  /** All elections of all namespaces, live; changes ten times a second at most. */
   readonly elections: Store<ElectionsState>;
   /** The last 1,000 changes since the page was opened, oldest first. */
   readonly changes: Store<readonly LoggedChange[]>;

@@ -36,7 +36,7 @@ export interface FeedContext {
   readonly namespaces: () => Promise<readonly NamespaceCount[]>;
   readonly wait: (ms: number) => Promise<void>;
   readonly nowMs: () => number;
-  /** Runs soon, once: in the page, at its next frame. */
+  /** Runs soon, once: in the page, at a frame of its own choice. */
   readonly schedule: (run: () => void) => void;
 }
 

@@ -18,7 +18,7 @@ export interface ElectionCounts {
   readonly led: number;
 }
 
-const URGENCY: Readonly<Record<ElectionState, number>> = { vacant: 0, alone: 1, led: 2 };
+const URGENCY: readonly ElectionState[] = ["vacant", "alone", "led"];
 
 /** Vacant ones, those that nobody stands by for, then the rest; each in the order of their names. */
 export function orderedRows(
@@ -26,14 +26,15 @@ export function orderedRows(
   filter: ElectionFilter,
 ): readonly ElectionRow[] {
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const kept: ElectionRow[] = [];
+  const kept: Record<ElectionState, ElectionRow[]> = { vacant: [], alone: [], led: [] };
   for (const row of rows) {
     if (filter.namespace !== "" && row.namespace !== filter.namespace) continue;
-    if (filter.state !== "" && stateOf(row.view) !== filter.state) continue;
+    const state = stateOf(row.view);
+    if (filter.state !== "" && state !== filter.state) continue;
     if (words.length > 0 && !words.every((word) => mentions(row, word))) continue;
-    kept.push(row);
+    kept[state].push(row);
   }
-  return kept.sort(compareRows);
+  return URGENCY.flatMap((state) => kept[state].sort(compareRows));
 }
 
 export function countStates(rows: Iterable<ElectionRow>): ElectionCounts {
@@ -58,10 +59,8 @@ function mentions({ name, view }: ElectionRow, word: string): boolean {
   return view.leader?.id.toLowerCase().includes(word) ?? false;
 }
 
-/** By code units: a collator takes a hundred milliseconds for 10,000 names, this takes three. */
+/** By code units: a collator is many times slower, and 10,000 names are sorted while one looks. */
 function compareRows(a: ElectionRow, b: ElectionRow): number {
-  const urgency = URGENCY[stateOf(a.view)] - URGENCY[stateOf(b.view)];
-  if (urgency !== 0) return urgency;
   return compareText(a.name, b.name) || compareText(a.namespace, b.namespace);
 }
 
