@@ -9,6 +9,7 @@ import type { ElectionNode } from "../replica/election-node.ts";
 import { createMemoryNode, settled } from "../replica/memory-node.ts";
 import { AttachStream } from "./attach-stream.ts";
 import { type AttachClient, createMemoryClient, describe } from "./memory-client.ts";
+import { countHeld } from "./memory-held.ts";
 
 const S = 5n;
 const election = { name: "e" };
@@ -128,38 +129,6 @@ test("10,000 streams that watched and went leave nothing behind", async () => {
   expect(held.now).toBe(0);
   for (const partition of world.node.partitions) expect(partition.watchers.isEmpty).toBe(true);
 });
-
-/** Counts the watches, listeners and attachments that a node holds, on its own methods. */
-function countHeld(node: ElectionNode): { now: number; most: number } {
-  const held = { now: 0, most: 0 };
-  const hold = (release: () => void): (() => void) => {
-    held.most = Math.max(held.most, ++held.now);
-    let isHeld = true;
-    return () => {
-      if (isHeld) held.now--;
-      isHeld = false;
-      release();
-    };
-  };
-  const releases = new Map<unknown, () => void>();
-  const [watch, unwatch] = [node.watch.bind(node), node.unwatch.bind(node)];
-  const onShutdown = node.onShutdown.bind(node);
-  node.watch = (options) => {
-    const opened = watch(options);
-    releases.set(
-      opened,
-      hold(() => unwatch(opened)),
-    );
-    return opened;
-  };
-  node.unwatch = (opened) => releases.get(opened)?.();
-  node.onShutdown = (listener) => hold(onShutdown(listener));
-  for (const partition of node.partitions) {
-    const attach = partition.attach.bind(partition);
-    partition.attach = (...args) => hold(attach(...args));
-  }
-  return held;
-}
 
 async function* one(request: AttachRequest): AsyncGenerator<AttachRequest> {
   yield request;

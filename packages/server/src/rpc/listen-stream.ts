@@ -24,6 +24,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { ElectionNode } from "../replica/election-node.ts";
 import { connectErrorOf, type Failure, invalidField } from "../wire/failure.ts";
 import { AttachStream } from "./attach-stream.ts";
+import { PollNews } from "./poll-news.ts";
 
 const LISTENERS_MAX = 64;
 const POLL_MS_MAX = 30_000;
@@ -39,18 +40,24 @@ export async function* listen(
 ): AsyncGenerator<ListenResponse> {
   const failure = checkListen(request);
   if (failure !== undefined) throw connectErrorOf(failure);
-  const listening = new Listening(node, request.listeners);
+  // No event says so any more.
+  if (signal.aborted) return;
   const { poll } = request;
+  const listening = new Listening(node, request.listeners, poll !== undefined);
   const cancelTimer =
     poll === undefined ? undefined : node.clock.setTimer(durationMs(poll), () => listening.stop());
-  const close = (): void => listening.close();
+  // Not left to `finally` alone: a caller that resets a stream which it does not read leaves us at a
+  // `yield` to which nobody returns.
+  const close = (): void => {
+    cancelTimer?.();
+    listening.close();
+  };
   signal.addEventListener("abort", close);
   try {
     for (;;) {
       const told = listening.take();
       if (told !== undefined) {
-        yield told.message;
-        if (poll !== undefined && told.isNews) listening.stop();
+        yield told;
       } else if (listening.isOver) {
         return;
       } else {
@@ -58,7 +65,6 @@ export async function* listen(
       }
     }
   } finally {
-    cancelTimer?.();
     signal.removeEventListener("abort", close);
     close();
   }
@@ -76,41 +82,43 @@ function checkListen({ listeners, poll }: ListenRequest): Failure | undefined {
   return undefined;
 }
 
-interface Told {
-  readonly message: ListenResponse;
-  readonly isNews: boolean;
-}
-
 /** Takes from each listener one frame at a time, so that what is not read waits where it is bounded. */
 class Listening {
   readonly #streams: AttachStream[] = [];
-  readonly #ready: { readonly told: Told; readonly next: () => void }[] = [];
+  readonly #ready: { readonly message: ListenResponse; readonly next: () => void }[] = [];
+  /** Of each listener, where this is a long poll. */
+  readonly #news: PollNews[] = [];
   #openCount = 0;
   #isStopped = false;
+  #isClosed = false;
   #wake: () => void = () => {};
 
-  constructor(node: ElectionNode, listeners: readonly Listener[]) {
+  constructor(node: ElectionNode, listeners: readonly Listener[], isPoll: boolean) {
     for (const listener of listeners) {
       const stream = new AttachStream(node, NO_CONNECTION);
       this.#streams.push(stream);
-      const { hello, watches } = listener;
+      const { id, hello, watches } = listener;
       const first = create(AttachRequestSchema, { watches });
       if (hello !== undefined) first.hello = hello;
       stream.take(first);
       this.#openCount += 1;
-      this.#pull(listener, stream.frames());
+      const news = isPoll ? new PollNews(node, listener) : undefined;
+      if (news !== undefined) this.#news.push(news);
+      this.#pull(id, stream.frames(), news);
     }
   }
 
   /** Nothing is left to tell, now or later. */
   get isOver(): boolean {
-    return this.#isStopped || this.#openCount === 0;
+    if (this.#isClosed || this.#openCount === 0) return true;
+    const isEnough = this.#isStopped || this.#news.some(({ hasNews }) => hasNews);
+    return isEnough && !this.#news.some(({ isInMidst }) => isInMidst);
   }
 
-  take(): Told | undefined {
+  take(): ListenResponse | undefined {
     const ready = this.#ready.shift();
     ready?.next();
-    return ready?.told;
+    return ready?.message;
   }
 
   /** Resolves when there is something to take, or it is over. */
@@ -121,56 +129,41 @@ class Listening {
     });
   }
 
-  /** What has come is still told. */
+  /** The time is up. What has come is still told. */
   stop(): void {
     this.#isStopped = true;
     this.#wake();
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const stream of this.#streams) stream.close();
-    this.stop();
+    this.#wake();
   }
 
-  #pull(listener: Listener, frames: AsyncGenerator<AttachResponse>): void {
-    const { id } = listener;
-    const tell = (told: Told, next: () => void): void => {
-      this.#ready.push({ told, next });
+  #pull(id: number, frames: AsyncGenerator<AttachResponse>, news: PollNews | undefined): void {
+    const tell = (told: ListenResponse["told"], next: () => void): void => {
+      this.#ready.push({ message: create(ListenResponseSchema, { id, told }), next });
       this.#wake();
     };
     frames.next().then(
       ({ done, value: frame }) => {
         if (done === true) {
           this.#openCount -= 1;
+          news?.end();
           this.#wake();
           return;
         }
-        const message = create(ListenResponseSchema, { id, told: { case: "frame", value: frame } });
-        tell({ message, isNews: isNews(frame, listener) }, () => this.#pull(listener, frames));
+        news?.tell(frame);
+        tell({ case: "frame", value: frame }, () => this.#pull(id, frames, news));
       },
       (error: unknown) => {
         this.#openCount -= 1;
-        const value = frameErrorOf(error);
-        const message = create(ListenResponseSchema, { id, told: { case: "error", value } });
-        tell({ message, isNews: true }, () => {});
+        news?.end();
+        tell({ case: "error", value: frameErrorOf(error) }, () => {});
       },
     );
   }
-}
-
-/** Whether the client learns from it what it did not know; how far it has been told stands in `told`. */
-function isNews(frame: AttachResponse, { told }: Listener): boolean {
-  const known = new Map(told.map(({ partition, revision }) => [partition, revision]));
-  if (frame.goodbye !== undefined) return true;
-  if (frame.candidaciesTold.some(({ partition }) => !known.has(partition))) return true;
-  if (
-    frame.candidacies.some(({ partition, revision }) => revision > (known.get(partition) ?? 0n))
-  ) {
-    return true;
-  }
-  return frame.watchEvents.some(
-    ({ outcome }) => outcome.case === "ended" || outcome.value?.event.case !== "progress",
-  );
 }
 
 function frameErrorOf(thrown: unknown): FrameError {

@@ -51,6 +51,8 @@ export function sessionService(
       const stream = new AttachStream(node, context.values.get(connectionKey));
       const close = (): void => stream.close();
       context.signal.addEventListener("abort", close);
+      // No event says so any more.
+      if (context.signal.aborted) close();
       void stream.read(requests);
       try {
         yield* stream.frames();
