@@ -91,7 +91,7 @@ function RoleCell(props: {
           title={`Let node ${cell.node} lead partition ${row.partition}`}
           onClick={() => onTransfer(row.partition, cell.node)}
         >
-          <Icon name="crown" />
+          <Icon name="up" />
         </button>
       )}
     </span>

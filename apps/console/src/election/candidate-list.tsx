@@ -41,22 +41,24 @@ export function CandidateList(props: {
   return (
     <section class="card queue-card" aria-labelledby="queue-title">
       <h2 id="queue-title">Order of succession</h2>
-      <p class="muted keys-hint">
-        In the list: <kbd>↓</kbd> picks a candidate, <kbd>a</kbd> anoints, <kbd>p</kbd> promotes,{" "}
-        <kbd>d</kbd> demotes, <kbd>e</kbd> evicts it.
-      </p>
       {places.length === 0 ? (
         <p class="muted">No candidates. Whoever enters first leads.</p>
       ) : (
-        <WindowList
-          kind="queue"
-          label="Candidates in order of succession"
-          items={places}
-          columns={columnsOf(view, onVerb)}
-          keyOf={({ candidate }) => candidate.id}
-          rowHeight={isNarrow ? 92 : 44}
-          onKey={onKey}
-        />
+        <>
+          <p class="muted keys-hint">
+            In the list: <kbd>↓</kbd> picks a candidate, <kbd>a</kbd> anoints, <kbd>p</kbd>{" "}
+            promotes, <kbd>d</kbd> demotes, <kbd>e</kbd> evicts it.
+          </p>
+          <WindowList
+            kind="queue"
+            label="Candidates in order of succession"
+            items={places}
+            columns={columnsOf(view, onVerb)}
+            keyOf={({ candidate }) => candidate.id}
+            rowHeight={isNarrow ? 92 : 44}
+            onKey={onKey}
+          />
+        </>
       )}
     </section>
   );

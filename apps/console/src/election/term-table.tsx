@@ -9,7 +9,7 @@ import { CAUSES } from "./causes.ts";
 import type { Span, TermHistory } from "./term-history.ts";
 
 /** More are a page to scroll through; they are there for the asking. */
-const SHOWN_AT_FIRST = 20;
+const SHOWN_AT_FIRST = 10;
 
 export function TermTable(props: { readonly history: TermHistory; readonly nowMs: number }): VNode {
   const [isWhole, setWhole] = useState(false);
@@ -83,6 +83,11 @@ function whoOf(span: Span): VNode {
 
 function lastedText({ kind, fromMs, toMs }: Span, nowMs: number): string {
   if (fromMs === null) return "not known";
-  if (toMs !== null) return durationText(toMs - fromMs);
+  if (toMs !== null) return lengthText(toMs - fromMs);
   return kind === "unknown" ? "not known" : `${durationText(nowMs - fromMs)} so far`;
+}
+
+/** Short stretches are told apart by their tenths. */
+function lengthText(ms: number): string {
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)} s` : durationText(ms);
 }
