@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Change, ViewChange } from "@conclave/client";
+import { type Change, ElectionError, type ViewChange } from "@conclave/client";
 import { describe, expect, it } from "vitest";
 import { createElectionFeed, type ElectionFeed, type NamespaceCount } from "./election-feed.ts";
 import { keyOf } from "./election-row.ts";
@@ -45,6 +45,49 @@ describe("the feed of elections", () => {
     expect(world.feed.link.get()).toEqual({ kind: "live" });
   });
 
+  it("is stale since the node was last heard, when the node does not answer", async () => {
+    const world = new World();
+    await world.start();
+    world.now = 50;
+    await world.say("default", { type: "snapshot", view: viewOf("orders", ["a"]) });
+    world.now = 2_050;
+    world.pollFailure = new ElectionError("NO_QUORUM", "no answer", { retryable: true });
+    await world.passTime();
+    expect(world.feed.link.get()).toEqual({ kind: "stale", sinceMs: 50 });
+    world.pollFailure = undefined;
+    await world.passTime();
+    expect(world.feed.link.get()).toEqual({ kind: "live" });
+  });
+
+  it("stays live where the node refuses to count, and where a watch speaks meanwhile", async () => {
+    const world = new World();
+    world.pollFailure = new ElectionError("INTERNAL", "unimplemented");
+    await world.start();
+    await world.passTime();
+    expect(world.feed.link.get()).toEqual({ kind: "live" });
+    world.pollFailure = new ElectionError("NO_QUORUM", "overloaded", { retryable: true });
+    const answer = world.holdAnswers();
+    world.now = 4_000;
+    await world.passTime();
+    world.now = 4_010;
+    await world.say("default", changeTo("queue", viewOf("orders", ["a"])));
+    answer();
+    await world.draw();
+    expect(world.feed.link.get()).toEqual({ kind: "live" });
+  });
+
+  it("is stale at once in a page that wakes up, until the node has answered", async () => {
+    const world = new World();
+    await world.start();
+    world.now = 3_600_000;
+    const answer = world.holdAnswers();
+    await world.passTime();
+    expect(world.feed.link.get()).toEqual({ kind: "stale", sinceMs: 0 });
+    answer();
+    await world.passTime();
+    expect(world.feed.link.get()).toEqual({ kind: "live" });
+  });
+
   it("is not loaded before what the servers count has been heard", async () => {
     const world = new World();
     world.counts = [{ namespace: "default", elections: 2 }];
@@ -58,7 +101,7 @@ describe("the feed of elections", () => {
 
   it("is loaded after a while where no server says how many elections there are", async () => {
     const world = new World();
-    world.counts = undefined;
+    world.pollFailure = new ElectionError("INTERNAL", "unimplemented");
     await world.start();
     expect(world.feed.elections.get().isLoaded).toBe(false);
     await world.passTime();
@@ -110,12 +153,14 @@ function changeTo(type: ViewChange["type"], view: ViewChange["view"]): ViewChang
 /** A cluster in memory that says what a test lets it say, and a page whose time stands still. */
 class World {
   now = 0;
-  counts: readonly NamespaceCount[] | undefined = [];
+  counts: readonly NamespaceCount[] = [];
+  pollFailure: ElectionError | undefined;
   refusal: Error | undefined;
   readonly feed: ElectionFeed;
   readonly #tellers = new Map<string, Teller>();
   #waiting: (() => void)[] = [];
   #frames: (() => void)[] = [];
+  #mayAnswer: Promise<void> = Promise.resolve();
 
   constructor() {
     this.feed = createElectionFeed({
@@ -128,7 +173,8 @@ class World {
         return teller.changes();
       },
       namespaces: async () => {
-        if (this.counts === undefined) throw new Error("an older node");
+        await this.#mayAnswer;
+        if (this.pollFailure !== undefined) throw this.pollFailure;
         return this.counts;
       },
       wait: (_ms) => new Promise((resolve) => this.#waiting.push(resolve)),
@@ -150,6 +196,15 @@ class World {
     await this.draw();
   }
 
+  /** Polls wait for their answer until what is returned is called. */
+  holdAnswers(): () => void {
+    let release: () => void = () => {};
+    this.#mayAnswer = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
   async say(namespace: string, change: Change): Promise<void> {
     this.tell(namespace, change);
     await this.draw();
@@ -166,8 +221,8 @@ class World {
 
   /** Everything that is under way settles, and the page is drawn. */
   async draw(): Promise<void> {
-    for (let round = 0; round < 2; round++) {
-      await new Promise((resolve) => setImmediate(resolve));
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve));
       for (const run of this.#frames.splice(0)) run();
     }
   }

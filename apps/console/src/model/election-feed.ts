@@ -20,6 +20,12 @@ export const POLL_MS = 2_000;
 /** After this long without a count from a server, what has been heard is taken for all there is. */
 export const SETTLE_MS = 2_000;
 
+/**
+ * After this long without a word nobody vouches for what is shown. In a page that slept it is over
+ * at the first turn of its loop.
+ */
+const SILENCE_MS = 10_000;
+
 const RETRY_MS = 1_000;
 const DEFAULT_NAMESPACE = "default";
 
@@ -72,6 +78,9 @@ class Feed implements ElectionFeed {
   readonly #followed = new Map<string, Followed>();
   #isConnected = false;
   #isPublishing = false;
+  /** When the node that is asked was last heard, and whether it has not answered since it was asked. */
+  #heardMs = 0;
+  #isSilent = false;
 
   constructor(context: FeedContext) {
     this.#context = context;
@@ -99,15 +108,35 @@ class Feed implements ElectionFeed {
     this.#publishSoon();
   }
 
+  /** Finds namespaces, and finds out sooner than a stream would that the node says nothing any more. */
   async #poll(): Promise<never> {
+    const { namespaces, nowMs, wait } = this.#context;
+    this.#heard();
     for (;;) {
+      const askedMs = nowMs();
+      if (askedMs - this.#heardMs > SILENCE_MS) this.#suspect();
       try {
-        this.#learn(await this.#context.namespaces());
-      } catch {
-        // The watches tell how things stand; a namespace that is new is found at the next try.
+        const counts = await namespaces();
+        this.#heard();
+        this.#learn(counts);
+      } catch (error) {
+        // A refusal is an answer; and what a watch has told meanwhile shows that the node lives.
+        const isAnswer = !ElectionError.from(error).retryable;
+        if (isAnswer) this.#heard();
+        else if (this.#heardMs <= askedMs) this.#suspect();
       }
-      await this.#context.wait(POLL_MS);
+      await wait(POLL_MS);
     }
+  }
+
+  #heard(): void {
+    this.#heardMs = this.#context.nowMs();
+    this.#isSilent = false;
+  }
+
+  #suspect(): void {
+    this.#isSilent = true;
+    this.#publishSoon();
   }
 
   #learn(counts: readonly NamespaceCount[]): void {
@@ -147,13 +176,13 @@ class Feed implements ElectionFeed {
 
   #hear(namespace: string, followed: Followed, change: Change): void {
     const { nowMs } = this.#context;
-    if (change.type !== "contact") followed.isLive = true;
+    followed.isLive = change.type !== "contact" || change.live;
+    if (followed.isLive) this.#heard();
     switch (change.type) {
       case "snapshot":
         this.#book.snapshot(namespace, change.view);
         break;
       case "contact":
-        followed.isLive = change.live;
         break;
       case "gap":
         this.#log.add({ kind: "gap", namespace, receivedMs: nowMs() });
@@ -191,7 +220,8 @@ class Feed implements ElectionFeed {
     });
     this.changes.set(this.#log.entries());
     const contacts = followed.map(([, { isLive }]) => isLive);
-    this.link.set(linkStateOf(contacts, this.link.get(), this.#context.nowMs()));
+    const sinceMs = this.#isSilent ? this.#heardMs : this.#context.nowMs();
+    this.link.set(linkStateOf([...contacts, !this.#isSilent], this.link.get(), sinceMs));
   }
 }
 

@@ -11,15 +11,16 @@ export type LinkState =
 /**
  * @param contacts of each watch: whether it is live
  * @param before what was said last: what is stale keeps the time at which it became so
+ * @param sinceMs the last moment of which it was known that what is shown is the present
  */
 export function linkStateOf(
   contacts: Iterable<boolean>,
   before: LinkState,
-  nowMs: number,
+  sinceMs: number,
 ): LinkState {
   for (const isLive of contacts) {
     if (isLive) continue;
-    return before.kind === "stale" ? before : { kind: "stale", sinceMs: nowMs };
+    return before.kind === "stale" ? before : { kind: "stale", sinceMs };
   }
   return before.kind === "live" ? before : { kind: "live" };
 }
