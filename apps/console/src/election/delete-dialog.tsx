@@ -5,7 +5,7 @@ import type { View } from "@conclave/client";
 import type { VNode } from "preact";
 import type { App } from "../model/app.ts";
 import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
-import { failureText } from "./verb-dialog.tsx";
+import { failureText, PATIENCE_MS } from "./verb-dialog.tsx";
 import { deletionConsequence } from "./verbs.ts";
 
 export function DeleteDialog(props: {
@@ -17,7 +17,8 @@ export function DeleteDialog(props: {
   const { app, namespace, view, onClose } = props;
   const remove = async (reason: string): Promise<void> => {
     const election = await app.election(namespace, view.election);
-    await election.admin.delete({ revision: view.revision, reason });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await election.admin.delete({ revision: view.revision, reason, signal });
     app.notify("done", `${view.election} was deleted.`);
   };
   return (

@@ -4,13 +4,16 @@
  * it was when this was said. What became of it is shown when a server has told it.
  */
 
-import { ElectionError, type View } from "@conclave/client";
+import { type Election, ElectionError, type View } from "@conclave/client";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { App } from "../model/app.ts";
 import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
 import { refusalOf } from "./refusal.ts";
 import { consequenceOf, type Verb } from "./verbs.ts";
+
+/** How long an operator waits for an answer; the SDK alone would try for a minute. */
+export const PATIENCE_MS = 10_000;
 
 const TITLES: Readonly<Record<Verb, string>> = {
   anoint: "Anoint",
@@ -38,12 +41,12 @@ export function VerbDialog(props: {
     }
     const election = await app.election(namespace, view.election);
     try {
-      const after = await election.admin[verb](candidate, { revision: basis.revision, reason });
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      const options = { revision: basis.revision, reason, signal };
+      const after = await election.admin[verb](candidate, options);
       app.notify("done", afterText(verb, candidate, after));
     } catch (error) {
-      // The next decision is made on what is so now.
-      const present = await election.get().catch(() => undefined);
-      if (present !== undefined) setBasis(present);
+      if (isOutdated(error)) setBasis(await presentView(election, basis));
       throw error;
     }
   };
@@ -68,6 +71,17 @@ export function VerbDialog(props: {
       <ChangedNote basis={basis} view={view} onLook={() => setBasis(view)} />
     </ConfirmDialog>
   );
+}
+
+/** The view that was decided on is not the present one. */
+function isOutdated(error: unknown): boolean {
+  const { code } = ElectionError.from(error);
+  return code === "CONFLICT" || code === "NOT_FOUND";
+}
+
+/** What the next decision is made on. */
+function presentView(election: Election, known: View): Promise<View> {
+  return election.get({ signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => known);
 }
 
 /** The election went on while the dialog was open: what it says would be refused. */
