@@ -157,9 +157,9 @@ export class WebAttachment implements Attachment {
     this.#listener.end(cause);
   }
 
-  /** A frame of the stream of this number; false when a later one has begun to tell. */
-  hear(stream: number, frame: AttachResponse): boolean {
-    if (stream < this.#stream) return false;
+  /** A frame of the stream of this number; dropped when a later one has begun to tell. */
+  hear(stream: number, frame: AttachResponse): void {
+    if (stream < this.#stream) return;
     const isFirst = this.#stream === 0;
     const isAnew = stream > this.#stream;
     if (isAnew) this.#told.begin();
@@ -189,7 +189,6 @@ export class WebAttachment implements Attachment {
           }
         : {}),
     });
-    return true;
   }
 
   #tell(frame: FramePart): void {

@@ -13,7 +13,7 @@ import { urlOf } from "./memory/memory-nodes.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { createWebLink, type Online, type WebLink } from "./web-link.ts";
 
-export interface Page {
+interface Page {
   readonly client: Client;
   readonly network: MemoryFetch;
   readonly link: WebLink;
@@ -31,11 +31,11 @@ export interface WebWorld {
   advance(ms: number): Promise<void>;
 }
 
-export interface PageOptions extends Partial<ConnectOptions> {
+interface PageOptions extends Partial<ConnectOptions> {
   readonly prepare?: (network: MemoryFetch) => void;
 }
 
-export class MemoryOnline implements Online {
+class MemoryOnline implements Online {
   readonly #listeners = new Set<() => void>();
   #isOnline = true;
 

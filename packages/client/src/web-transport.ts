@@ -37,7 +37,7 @@ export interface WebProtocol {
   refusal(response: Response): Promise<FrameError | undefined>;
 }
 
-export interface WebCall<I extends DescMessage, O extends DescMessage> {
+interface WebCall<I extends DescMessage, O extends DescMessage> {
   /** A URL of the node, without a slash at its end. */
   readonly endpoint: string;
   readonly method: DescMethodUnary<I, O> | DescMethodServerStreaming<I, O>;
@@ -89,7 +89,8 @@ export function createWebTransport(
       if (refusal !== undefined) return refusal;
       const isOurs = response.headers.get("content-type")?.startsWith(contentType) === true;
       if (!response.ok || !isOurs) {
-        await response.body?.cancel();
+        // It fails where the body has been read.
+        response.body?.cancel().catch(() => {});
         throw new Error(`${endpoint} answers with HTTP status ${response.status}, not as a node`);
       }
       const read = (bytes: Uint8Array): void => take(fromBinary(method.output, bytes));

@@ -29,7 +29,7 @@ import { nodeAt } from "./memory-nodes.ts";
 import type { MemoryServer } from "./memory-server.ts";
 import { closeSession, keepAlive, openSession, runCommand } from "./memory-unary.ts";
 
-export interface MemoryCall {
+interface MemoryCall {
   readonly atMs: number;
   readonly node: number;
   /** The method, as `Listen`; or the path, as `/healthz`. */
