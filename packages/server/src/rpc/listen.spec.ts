@@ -199,6 +199,42 @@ test("a listener that asks for more than may wait is ended for it, and the other
   expect(node.partition(HOME).watchers.isEmpty).toBe(true);
 });
 
+test("a client that does not read loses its watch at once, and is told so when it reads", async () => {
+  const { node, enter } = await createScene();
+  for (const candidate of ["a", "b", "c"]) await enter(5n, candidate);
+  const request = create(ListenRequestSchema, {
+    listeners: [{ id: 1, hello: {}, watches: [watchOf("e")] }],
+  });
+  const caller = new AbortController();
+  const messages = listen(node, request, caller.signal);
+  await messages.next();
+  await settled();
+  expect(node.partition(HOME).watchers.isEmpty).toBe(false);
+
+  const commands = Array.from({ length: 5_000 }, (_, i) => ({
+    ...{ kind: "promote" as const, candidate: i % 2 === 0 ? "c" : "b" },
+    key: { kind: "election", namespace: "default", name: "e" } as const,
+    options: { reason: "" },
+  }));
+  const giveUpAtMs = node.giveUpAtMs();
+  const batch = { commands, giveUpAtMs, mayUseReserve: true, settle: () => {} };
+  node.partition(HOME).submit(batch);
+  await settled();
+  expect(node.partition(HOME).watchers.isEmpty).toBe(true);
+
+  const reasons: (Reason | undefined)[] = [];
+  while (reasons.length === 0) {
+    const { value } = await messages.next();
+    const frame = value?.told.case === "frame" ? value.told.value : undefined;
+    for (const { outcome } of frame?.watchEvents ?? []) {
+      if (outcome.case === "ended") reasons.push(outcome.value.info?.reason);
+    }
+  }
+  expect(reasons).toEqual([Reason.SLOW_WATCHER]);
+  caller.abort();
+  expect((await messages.next()).done).toBe(true);
+});
+
 test("1,000 streams that listened and went leave nothing behind", async () => {
   const { client, node, clock } = await createScene();
   const held = countHeld(node);
