@@ -72,10 +72,10 @@ export class Leases {
   confirm(partition: number, number: bigint, through: object): void {
     assert(number <= this.#lastNumber, "C2: only what was sent is credited");
     this.#carriers.confirmed(partition, through, number);
-    const cap = this.#caps.get(partition);
-    if (cap !== undefined && number >= cap.liftedBy) this.#caps.delete(partition);
     const liftedBy = this.#doubts.get(partition);
     if (liftedBy !== undefined && number >= liftedBy) this.#doubts.delete(partition);
+    const cap = this.#caps.get(partition);
+    if (cap !== undefined && number >= cap.liftedBy) this.#caps.delete(partition);
     // One that is no longer remembered was sent more than a TTL ago: there is nothing to credit.
     const since = this.#sent.get(number);
     if (since !== undefined) this.#raise(partition, since, number);
