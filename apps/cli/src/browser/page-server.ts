@@ -20,7 +20,7 @@ export async function buildPage(scene: Scene, folder: string): Promise<string> {
   await build({
     root: folder,
     configFile: false,
-    logLevel: "warn",
+    logLevel: "error",
     // Vite puts the conditions of browsers before these.
     resolve: { conditions: ["@conclave/source", "module", "browser"] },
     build: { outDir, emptyOutDir: true, target: "es2023" },

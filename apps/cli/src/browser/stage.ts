@@ -13,7 +13,7 @@ import { createScene, type Scene } from "../e2e/server.ts";
 import { startChromium } from "./chromium.ts";
 import { type CounterService, serveCounters } from "./fenced-counter.ts";
 import { buildPage, servePages, TAB_PAGE } from "./page-server.ts";
-import { createTabs, type Office, type Tabs } from "./tabs.ts";
+import { createTabs, type Tabs } from "./tabs.ts";
 
 export interface Stage extends AsyncDisposable {
   readonly scene: Scene;
@@ -54,11 +54,6 @@ export async function createStage({ tls = false }: StageOptions = {}): Promise<S
       await scene[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Prints how long the next took to lead: bounds are judged in the simulator and by the bench. */
-export function sayNext(what: string, fromMs: number, { tab, sinceMs, term }: Office): void {
-  console.log(`${what}: ${tab.candidate} led in term ${term} after ${sinceMs - fromMs} ms`);
 }
 
 async function startServers(scene: Scene, origin: string, tls: boolean): Promise<ClusterProcesses> {

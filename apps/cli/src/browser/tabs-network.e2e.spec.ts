@@ -44,9 +44,9 @@ test("a tab that goes offline and online all the time dials each server once a s
   const dials = followDials(tab);
 
   const fromMs = Date.now();
-  for (let i = 0; i < 12; i += 1) {
+  for (let i = 0; i < 20; i += 1) {
     await setOffline(devtools, i % 2 === 0);
-    await delay(TTL_MS / 5);
+    await delay(300);
   }
   await setOffline(devtools, false);
   await standing.tabs.heldAfter(Date.now());
@@ -89,7 +89,13 @@ test("through a proxy that buffers, tabs stand by long polls, and say what to ch
 test("a page of an origin that is not allowed is told so, and what to change", async () => {
   const origin = await stage.elsewhere();
   const tabs = stage.tabs("foreign");
-  const options = { candidate: "eve", ttlMs: TTL_MS, endpoints: stage.cluster.urls, origin };
+  const options = {
+    candidate: "eve",
+    ttlMs: TTL_MS,
+    endpoints: stage.cluster.urls,
+    origin,
+    timeoutMs: 5_000,
+  };
 
   const tab = await tabs.open(options);
 

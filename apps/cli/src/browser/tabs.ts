@@ -13,6 +13,8 @@ export interface TabOptions {
   readonly ttlMs: number;
   readonly endpoints: readonly string[];
   readonly protocol?: "connect" | "grpc-web";
+  /** For how long it tries to connect. Default 20 s: machines that run specs are busy. */
+  readonly timeoutMs?: number;
   /** Where the page is, when not where the others are. */
   readonly origin?: string;
 }
@@ -38,6 +40,8 @@ export interface Office {
 /** The tabs of one election. */
 export interface Tabs {
   open(options: TabOptions): Promise<Tab>;
+  /** Waits until one leads and has written, and all the others are queued; says who leads. */
+  settled(): Promise<Office>;
   /** Waits for the first assertion of a term above this one. */
   leader(above?: bigint): Promise<Office>;
   /** Waits until a tab has said something for which `fits` holds. */
@@ -63,12 +67,14 @@ export function createTabs(
       const { candidate, ttlMs, endpoints, protocol = "connect" } = options;
       const query = new URLSearchParams({ election, candidate, counter, protocol });
       query.set("ttl", `${ttlMs}`);
+      query.set("timeout", `${options.timeoutMs ?? 20_000}`);
       for (const endpoint of endpoints) query.append("endpoint", endpoint);
       const tab = follow(context, await context.newPage(), candidate);
       tabs.push(tab);
       await tab.page.goto(`${options.origin ?? origin}/?${query}`);
       return tab;
     },
+    settled: () => eventually(`all in ${election} lead or wait`, () => settledIn(tabs), told),
     leader: (above = 0n) =>
       eventually(`a leader in ${election} above term ${above}`, () => firstOf(tabs, above), told),
     said: (tab, what, fits, fromMs = 0) =>
@@ -138,6 +144,21 @@ function firstOf(tabs: readonly Tab[], above: bigint, fromMs = 0): Office | unde
   );
   const later = offices.filter(({ term, sinceMs }) => term > above && sinceMs >= fromMs);
   return later.toSorted((a, b) => Number(a.term - b.term) || a.sinceMs - b.sinceMs)[0];
+}
+
+/** Who leads, if that one has written and everybody else waits. */
+function settledIn(tabs: readonly Tab[]): Office | undefined {
+  const [leader, ...others] = tabs.filter((tab) => stateOf(tab) !== "queued");
+  const wrote = leader?.said().findLast(({ said }) => said.kind === "wrote")?.said;
+  if (leader === undefined || others.length > 0 || stateOf(leader) !== "leading") return undefined;
+  const office = looksOf(leader).at(-1);
+  if (wrote?.kind !== "wrote" || wrote.term !== `${office?.term}`) return undefined;
+  return office && { tab: leader, term: office.term, sinceMs: office.atMs };
+}
+
+function stateOf(tab: Tab): string | undefined {
+  const last = tab.said().findLast(({ said }) => said.kind === "state")?.said;
+  return last?.kind === "state" ? last.state : undefined;
 }
 
 function lastWords(tab: FollowedTab): string {

@@ -3,7 +3,8 @@
  * A candidate in a tab: stands for the election that its address names, counts up a fenced counter
  * while it leads, and looks all the time whether it still does.
  *
- * `?endpoint=URL` (repeated), `election`, `candidate`, `ttl` in ms, `protocol`, `counter=URL`.
+ * `?endpoint=URL` (repeated), `election`, `candidate`, `ttl` and `timeout` in ms, `protocol`,
+ * `counter=URL`.
  */
 
 import { connect, type Fence, type Leadership } from "@conclave/client/web";
@@ -51,7 +52,7 @@ async function stand(): Promise<void> {
   const client = await connect({
     endpoints: query.getAll("endpoint"),
     protocol: of("protocol") === "grpc-web" ? "grpc-web" : "connect",
-    timeoutMs: 20_000,
+    timeoutMs: Number(of("timeout")),
   });
   await client.election(of("election")).serve(work, {
     candidate: of("candidate"),

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every screen of the console in a real browser: reached by keys, wide and narrow, light and dark.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, vi } from "vitest";
+import { testWith } from "../e2e/needed-tools.ts";
+import { CHROMIUM } from "./chromium.ts";
+import {
+  artifact,
+  type ConsoleStage,
+  createConsoleStage,
+  expectAccessible,
+} from "./console-stage.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
+
+const test = testWith(CHROMIUM);
+let stage: ConsoleStage;
+
+beforeAll(async () => {
+  stage = await createConsoleStage();
+  await stage.enter("orders", ["ada", "bea", "cleo"]);
+  await stage.enter("billing", ["dora"], "shop");
+});
+
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+interface Screen {
+  readonly name: string;
+  /** From wherever one is, by keys alone. */
+  readonly reach: (page: Page) => Promise<void>;
+  /** What stands there when it is there. */
+  readonly shows: string;
+}
+
+const SCREENS: readonly Screen[] = [
+  { name: "elections", reach: (page) => press(page, "g", "e"), shows: "billing" },
+  {
+    name: "election",
+    async reach(page) {
+      await press(page, "g", "e");
+      await gridOf(page, "orders");
+      await page.keyboard.press("/");
+      await page.keyboard.type("orders");
+      await gridOf(page, "orders");
+      await page.getByRole("grid").focus();
+      await press(page, "ArrowDown", "Enter");
+    },
+    shows: "History of terms",
+  },
+  {
+    name: "verb dialog",
+    async reach(page) {
+      await page.getByRole("grid").focus();
+      await press(page, "ArrowDown", "ArrowDown", "a");
+    },
+    shows: "This moves the leadership.",
+  },
+  {
+    name: "sessions",
+    async reach(page) {
+      await press(page, "Escape", "g", "s");
+    },
+    shows: "ada",
+  },
+  {
+    name: "session",
+    async reach(page) {
+      await page.getByRole("grid").focus();
+      await press(page, "ArrowDown", "Enter");
+    },
+    shows: "Waits for",
+  },
+  { name: "events", reach: (page) => press(page, "g", "v"), shows: "Events" },
+  { name: "cluster", reach: (page) => press(page, "g", "c"), shows: "Partition 1" },
+  { name: "keys", reach: (page) => press(page, "?"), shows: "Go to the cluster" },
+];
+
+const LOOKS = [1280, 360].flatMap((width) =>
+  (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
+);
+
+test.each(LOOKS)(
+  "at $width px, $colorScheme, every screen is reached by keys and in nobody's way",
+  async (look) => {
+    const { width, colorScheme } = look;
+    const page = await stage.open("#/elections");
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 800 });
+    await gridOf(page, "orders");
+
+    for (const { name, reach, shows } of SCREENS) {
+      await reach(page);
+      await page.getByText(shows).filter({ visible: true }).first().waitFor();
+      const file = `console-${name.replace(" ", "-")}-${width}-${colorScheme}.png`;
+      await page.screenshot({ path: artifact(file), fullPage: true });
+      const what = `${name} at ${width} px, ${colorScheme}`;
+      await expectAccessible(page, what);
+      const overhang = await page.evaluate(() => document.body.scrollWidth - innerWidth);
+      expect(overhang, `${what} is wider than the page`).toBeLessThanOrEqual(0);
+    }
+    await page.close();
+
+    expect(stage.complaints).toEqual([]);
+  },
+);
+
+test("the address of an election and of a session can be opened anew", async () => {
+  const first = await stage.open("#/elections/shop/billing");
+  await first.getByRole("heading", { name: "billing", level: 1 }).waitFor();
+  await first.getByText("dora").first().waitFor();
+  await first.getByRole("region", { name: "Leader", exact: true }).getByRole("link").click();
+  await first.getByRole("heading", { name: /^Session/ }).waitFor();
+
+  const second = await stage.open(new URL(first.url()).hash, 2);
+
+  await second.getByText("as dora, term 1").waitFor();
+  await Promise.all([first.close(), second.close()]);
+});
+
+async function press(page: Page, ...keys: readonly string[]): Promise<void> {
+  for (const key of keys) await page.keyboard.press(key);
+}
+
+/** Waits until a row of the screen's list names this. */
+async function gridOf(page: Page, name: string): Promise<void> {
+  await page.getByRole("grid").getByRole("rowheader", { name }).first().waitFor();
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The console of three real servers, with elections to look at, in tabs that are watched for faults. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Client, connect } from "@conclave/client";
+import axe from "axe-core";
+import type { BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
+import { type ClusterProcesses, startCluster } from "../e2e/cluster-processes.ts";
+import { eventually } from "../e2e/processes.ts";
+import { createScene, type Scene } from "../e2e/server.ts";
+import { startChromium } from "./chromium.ts";
+
+export interface ConsoleStage extends AsyncDisposable {
+  readonly cluster: ClusterProcesses;
+  readonly client: Client;
+  /** Candidates enter in this order, each with a session of its own; the first leads. */
+  enter(election: string, candidates: readonly string[], namespace?: string): Promise<void>;
+  /** Opens the console of a node, at an address such as `#/elections`. */
+  open(hash: string, node?: number): Promise<Page>;
+  /** What browsers complained about: policies, errors nobody caught, files that are not there. */
+  readonly complaints: readonly string[];
+}
+
+export async function createConsoleStage(): Promise<ConsoleStage> {
+  const scene = createScene();
+  const [browser, cluster] = await Promise.all([startChromium(scene), startCluster(scene)]);
+  const clients: Client[] = [];
+  const join = async (namespace: string): Promise<Client> => {
+    const client = await connect({ endpoints: cluster.urls, namespace });
+    clients.push(client);
+    return client;
+  };
+  const client = await join("default");
+  const complaints: string[] = [];
+  return {
+    cluster,
+    client,
+    complaints,
+    async enter(election, candidates, namespace = "default") {
+      for (const [i, candidate] of candidates.entries()) {
+        const stand = (await join(namespace)).election(election);
+        // Whoever is moved out of the queue does not come back: what was done stays to be seen.
+        stand
+          .campaign({ candidate, ttlMs: 30_000, metadata: { zone: `z${i + 1}` } })
+          .catch(() => {});
+        await eventually(`${candidate} has entered`, async () => {
+          const { leader, queue } = await stand.get();
+          return leader !== null && queue.length === i;
+        });
+      }
+    },
+    open: (hash, node = 1) => openConsole(browser, cluster.node(node).url, hash, complaints),
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(clients.map((each) => each.close()));
+      await endBrowser(browser, scene);
+    },
+  };
+}
+
+/** Looks at the page as axe does: nothing serious may stand in anybody's way. */
+export async function expectAccessible(page: Page, what: string): Promise<void> {
+  // As an expression for the debugger, which no policy of the page forbids.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  const told = serious.map(({ id, nodes }) => `${what}: ${id}: ${nodes[0]?.html}`);
+  expect(told).toEqual([]);
+}
+
+declare global {
+  interface Window {
+    /** What `axe.source` leaves in a page. */
+    readonly axe: typeof axe;
+  }
+}
+
+/** Where pictures go: `CONCLAVE_ARTIFACTS`, or a folder that git ignores. */
+export function artifact(name: string): string {
+  const beside = fileURLToPath(new URL("../../.artifacts", import.meta.url));
+  const folder = process.env["CONCLAVE_ARTIFACTS"] ?? beside;
+  mkdirSync(folder, { recursive: true });
+  return join(folder, name);
+}
+
+async function openConsole(
+  browser: BrowserContext,
+  url: string,
+  hash: string,
+  complaints: string[],
+): Promise<Page> {
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => complaints.push(`${hash}: ${error.stack ?? error}`));
+  page.on("console", (message) => {
+    const isComplaint = message.type() === "error" || message.type() === "warning";
+    if (isComplaint) complaints.push(`${hash}: ${message.text()}`);
+  });
+  await page.goto(`${url}/${hash}`);
+  return page;
+}
+
+async function endBrowser(browser: BrowserContext, scene: Scene): Promise<void> {
+  await browser.browser()?.close();
+  await scene[Symbol.asyncDispose]();
+}
