@@ -255,18 +255,31 @@ test("a snapshot that fills several frames is told whole in one poll, though its
   expect(listening.end).toBe("closed");
 });
 
-test("a poll at a node that is cut off ends with the word of it, and so does one when it is back", async () => {
+test("a poll ends with the word that its node is cut off, and meanwhile not more than once a second", async () => {
   const scene = await createScene();
   const resume = resumeOf(await scene.poll({ hello: {}, watches: [WATCH] }));
   const watches = [{ id: 1n, request: { ...WATCH.request, resume } }];
-  const listening = await scene.poll({ hello: {}, watches });
+  const cutOff = { event: { case: "contact", value: { quorum: false } } };
+  const first = await scene.poll({ hello: {}, watches });
+  await scene.advance(1_000);
+  expect(first.end).toBeUndefined();
 
   scene.group(HOME).cut(2);
   await scene.advance(600);
-  expect(listening.eventsOf(1).at(-1)?.outcome.value).toMatchObject({
-    event: { case: "contact", value: { quorum: false } },
-  });
-  expect(listening.end).toBe("closed");
+  expect(first.eventsOf(1).at(-1)?.outcome.value).toMatchObject(cutOff);
+  expect(first.end).toBe("closed");
+
+  const second = await scene.poll({ hello: {}, watches });
+  expect(second.eventsOf(1).at(-1)?.outcome.value).toMatchObject(cutOff);
+  await scene.advance(980);
+  expect(second.end).toBeUndefined();
+  await scene.advance(40);
+  expect(second.end).toBe("closed");
+
+  const third = await scene.poll({ hello: {}, watches });
+  scene.group(HOME).rejoin(2, 1);
+  await settled();
+  expect(third.end).toBe("closed");
 });
 
 test("members and leaders that change end no poll", async () => {

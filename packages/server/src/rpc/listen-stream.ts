@@ -19,6 +19,7 @@ import {
   type ListenResponse,
   ListenResponseSchema,
 } from "@conclave/api";
+import type { CancelTimer, Clock } from "@conclave/base";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { ElectionNode } from "../replica/election-node.ts";
@@ -28,6 +29,8 @@ import { PollNews } from "./poll-news.ts";
 
 const LISTENERS_MAX = 64;
 const POLL_MS_MAX = 30_000;
+/** A poll that has nothing to say but that this node is cut off, as every one does meanwhile, lasts so long. */
+const CUT_OFF_POLL_MS = 1_000;
 
 /** As if the server had ended it: that a stream of answers ends says nothing of the client. */
 const NO_CONNECTION = { endedByServer: true };
@@ -89,11 +92,16 @@ class Listening {
   /** Of each listener, where this is a long poll. */
   readonly #news: PollNews[] = [];
   #openCount = 0;
+  readonly #clock: Clock;
+  readonly #sinceMs: number;
   #isStopped = false;
   #isClosed = false;
+  #cancelTimer: CancelTimer | undefined;
   #wake: () => void = () => {};
 
   constructor(node: ElectionNode, listeners: readonly Listener[], isPoll: boolean) {
+    this.#clock = node.clock;
+    this.#sinceMs = node.clock.monotonicMs();
     for (const listener of listeners) {
       const stream = new AttachStream(node, NO_CONNECTION);
       this.#streams.push(stream);
@@ -137,8 +145,14 @@ class Listening {
 
   close(): void {
     this.#isClosed = true;
+    this.#cancelTimer?.();
     for (const stream of this.#streams) stream.close();
     this.#wake();
+  }
+
+  #stopLater(): void {
+    const leftMs = this.#sinceMs + CUT_OFF_POLL_MS - this.#clock.monotonicMs();
+    this.#cancelTimer ??= this.#clock.setTimer(Math.max(0, leftMs), () => this.stop());
   }
 
   #pull(id: number, frames: AsyncGenerator<AttachResponse>, news: PollNews | undefined): void {
@@ -155,6 +169,7 @@ class Listening {
           return;
         }
         news?.tell(frame);
+        if (news?.isCutOff === true) this.#stopLater();
         tell({ case: "frame", value: frame }, () => this.#pull(id, frames, news));
       },
       (error: unknown) => {

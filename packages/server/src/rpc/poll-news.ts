@@ -8,8 +8,14 @@
  * there is news in a list is asked of the partition's history.
  */
 
-import type { AttachResponse, Candidacy, Listener, Progress } from "@conclave/api";
-import { Cause } from "@conclave/api";
+import {
+  type AttachResponse,
+  type Candidacy,
+  Cause,
+  type Listener,
+  type Progress,
+  type WatchResponse,
+} from "@conclave/api";
 import type { CandidateView, Change, SessionId } from "@conclave/fsm";
 import type { ElectionNode } from "../replica/election-node.ts";
 
@@ -24,6 +30,7 @@ export class PollNews {
   /** Watches of whose snapshot only a part was told. */
   readonly #halfTold = new Set<bigint>();
   #hasNews = false;
+  #isCutOff = false;
 
   constructor(node: Pick<ElectionNode, "partition">, { hello, told }: Listener) {
     this.#node = node;
@@ -33,6 +40,11 @@ export class PollNews {
 
   get hasNews(): boolean {
     return this.#hasNews;
+  }
+
+  /** It was told that what it watches is cut off, which it may have known and no poll can ask. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** The next poll could not go on from here. */
@@ -47,10 +59,17 @@ export class PollNews {
       candidacies.some((candidacy) => this.#isNews(candidacy));
     for (const { id, outcome } of watchEvents) {
       const event = outcome.case === "event" ? outcome.value : undefined;
-      this.#hasNews ||= event?.event.case !== "progress";
+      this.#note(event?.event);
       if (event?.resume.length === 0) this.#halfTold.add(id);
       else this.#halfTold.delete(id);
     }
+  }
+
+  /** @param event undefined: the watch has ended */
+  #note(event: WatchResponse["event"] | undefined): void {
+    if (event?.case === "progress") return;
+    if (event?.case === "contact" && !event.value.quorum) this.#isCutOff = true;
+    else this.#hasNews = true;
   }
 
   /** The last word to this listener. */
