@@ -29,8 +29,8 @@ import { type Column, WindowList } from "../ui/window-list.tsx";
 type SessionsRoute = Extract<Route, { readonly screen: "sessions" | "session" }>;
 
 const EVERY_MS = 5_000;
-/** Of one partition. */
-const SESSIONS_MAX = 5_000;
+/** Of one partition: each time they are asked for is work for its leader. */
+const SESSIONS_MAX = 1_000;
 
 export function SessionsScreen(props: { readonly app: App; readonly route: SessionsRoute }): VNode {
   const { app, route } = props;
@@ -101,7 +101,9 @@ function ReadNote({ polled }: { readonly polled: Polled<SessionsRead> }): VNode 
   const { silent = [], truncated = [] } = value ?? {};
   if (silent.length > 0) notes.push(`Partition ${silent.join(", ")} gives no answer.`);
   if (truncated.length > 0) {
-    notes.push(`Of partition ${truncated.join(", ")} the first ${SESSIONS_MAX} are shown.`);
+    notes.push(
+      `Of partition ${truncated.join(", ")} only the first ${SESSIONS_MAX} times are read.`,
+    );
   }
   if (notes.length === 0) return null;
   return (

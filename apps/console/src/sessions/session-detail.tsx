@@ -17,7 +17,7 @@ import {
   type Registration,
   type SessionRow,
   type Standing,
-  sessionRows,
+  sessionRow,
 } from "./session-rows.ts";
 
 const EVERY_MS = 1_000;
@@ -26,10 +26,10 @@ export function SessionDetail(props: { readonly app: App; readonly instance: str
   const { app, instance } = props;
   const elections = useStore(app.elections);
   const polled = usePoll(instance, EVERY_MS, () => readSessions(app.cluster, instance, 1));
-  const row = useMemo(() => {
-    const rows = sessionRows(elections.rows.values(), polled.value?.registrations ?? []);
-    return rows.find((one) => one.instance === instance);
-  }, [elections, polled.value, instance]);
+  const row = useMemo(
+    () => sessionRow(instance, elections.rows.values(), polled.value?.registrations ?? []),
+    [elections, polled.value, instance],
+  );
   const isLoaded = elections.isLoaded && (polled.value ?? polled.failure) !== undefined;
   return (
     <div class="screen screen-session">

@@ -2,7 +2,13 @@
 /** Sessions put together from views and registrations. */
 import { expect, test } from "vitest";
 import type { ElectionRow } from "../model/election-row.ts";
-import { candidatesOf, matchesSession, remainingOf, sessionRows } from "./session-rows.ts";
+import {
+  candidatesOf,
+  matchesSession,
+  remainingOf,
+  sessionRow,
+  sessionRows,
+} from "./session-rows.ts";
 
 /** Candidates are written `name@instance`, the leader first. */
 function row(name: string, ...who: string[]): ElectionRow {
@@ -50,6 +56,15 @@ test("a filter looks at instances, candidates, elections and labels", () => {
   expect(found("MAIL")).toEqual(["01", "02", "03"]);
   expect(found("worker-7")).toEqual(["01", "ff"]);
   expect(found("a2")).toEqual(["01"]);
+});
+
+test("one session is found among others of the same elections, or not at all", () => {
+  const elections = [row("orders", "a@01", "b@02"), row("mail", "c@03")];
+  const known = [registration("02", 1, 500)];
+  expect(sessionRow("02", elections, known)).toEqual(
+    sessionRows(elections, known).find((session) => session.instance === "02"),
+  );
+  expect(sessionRow("09", elections, known)).toBe(undefined);
 });
 
 test("a session's candidates are named once each", () => {

@@ -50,6 +50,21 @@ export function sessionRows(
   return [...rows.values()].sort(byWeight);
 }
 
+/** One session; nothing where neither an election nor a partition knows it. */
+export function sessionRow(
+  instance: string,
+  elections: Iterable<ElectionRow>,
+  registrations: readonly Registration[],
+): SessionRow | undefined {
+  const own: ElectionRow[] = [];
+  for (const row of elections) {
+    const { leader, queue } = row.view;
+    const isThere = (candidate: Candidate): boolean => candidate.instance === instance;
+    if ((leader !== null && isThere(leader)) || queue.some(isThere)) own.push(row);
+  }
+  return sessionRows(own, registrations).find((row) => row.instance === instance);
+}
+
 interface Building {
   readonly instance: string;
   readonly leads: Standing[];
