@@ -12,6 +12,7 @@ import { createMemoryFetch, type MemoryFetch } from "./memory/memory-fetch.ts";
 import { urlOf } from "./memory/memory-nodes.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { createWebLink, type Online, type WebLink } from "./web-link.ts";
+import { WebPageLife } from "./web-page-life.ts";
 
 interface Page {
   readonly client: Client;
@@ -19,6 +20,8 @@ interface Page {
   readonly link: WebLink;
   readonly online: MemoryOnline;
   readonly warnings: readonly string[];
+  /** Hears what the browser tells of the page's life. */
+  readonly scope: EventTarget;
 }
 
 export interface WebWorld {
@@ -98,8 +101,10 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       online,
       warn: (message) => warnings.push(message),
     });
+    const scope = new EventTarget();
     const runtime: Runtime = {
       link,
+      page: new WebPageLife({ scope, document: undefined, link, clock }),
       clock,
       suspendClock: { uptimeMs: () => clock.monotonicMs() },
       prng: chance,
@@ -110,7 +115,7 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
     };
     const connected = createClient(runtime, { endpoints, ...options });
     connected.catch(() => {});
-    return { network, link, online, warnings, connected };
+    return { network, link, online, warnings, scope, connected };
   };
   const advance = async (ms: number): Promise<void> => {
     await settle();
