@@ -860,6 +860,8 @@ export type ListenRequest = Message<"conclave.v1.ListenRequest"> & {
   /**
    * Long polling, where something in between holds streams back: the stream ends as soon as anything was
    * told that the client does not know, at the latest after this long. At most 30 s; absent: it goes on.
+   * It tells a snapshot of a watch to its end first, or the next poll would begin it again; and where all
+   * that there is to tell is that the node is cut off, it ends after a second.
    *
    * @generated from field: google.protobuf.Duration poll = 2;
    */
@@ -897,8 +899,8 @@ export type Listener = Message<"conclave.v1.Listener"> & {
   watches: AttachWatch[];
 
   /**
-   * Only with `poll`: up to where the client was told of its candidacies, by partition. What begins the
-   * stream and says no more than that is not news.
+   * Only with `poll`: up to where the client was told of its candidacies, by partition. The list that the
+   * stream begins with is news where a candidacy of the session has gone since, or taken or lost an office.
    *
    * @generated from field: repeated conclave.v1.Progress told = 4;
    */
