@@ -12,6 +12,7 @@ const AT_ONCE_MAX = 2;
  * @property {string} name
  * @property {readonly string[]} after the steps whose result this one uses
  * @property {boolean} [alone] whether nothing else may run meanwhile
+ * @property {boolean} [told] whether what it prints is worth a line when all is well, too
  * @property {() => Promise<Outcome>} run
  */
 
@@ -73,6 +74,6 @@ async function runStep(step, blocker, report) {
   if (stopCode() !== undefined) return false;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   const line = `${step.name.padEnd(16)}${code === 0 ? "ok" : "FAILED"}  ${seconds} s`;
-  report(code === 0 ? line : `${line}\n${output.trimEnd()}`);
+  report(code === 0 && !step.told ? line : `${line}\n${output.trimEnd()}`);
   return code === 0;
 }

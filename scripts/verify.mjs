@@ -78,11 +78,7 @@ function stepsIn(folder, env) {
     };
   const image = "packages/api/testdata/base.binpb";
   return [
-    {
-      name: "build",
-      after: [],
-      run: tool("turbo", ...BUILD),
-    },
+    { name: "build", after: [], run: tool("turbo", ...BUILD) },
     { name: "lint", after: [], run: tool("biome", "ci", "--colors=off", "--error-on-warnings") },
     { name: "spec-types", after: [], run: tool("tsc", "-p", "tsconfig.test.json") },
     { name: "script-types", after: [], run: tool("tsc", "-p", "scripts/tsconfig.json") },
@@ -108,6 +104,12 @@ function stepsIn(folder, env) {
       name: "smoke",
       after: ["pack"],
       run: tool(process.execPath, "tools/smoke/smoke.mjs", packed),
+    },
+    {
+      name: "size",
+      after: ["build"],
+      told: true,
+      run: tool(process.execPath, "scripts/size.mjs"),
     },
     {
       name: "sim",

@@ -9,10 +9,11 @@
  * file-desc.spec.ts holds both against each other.
  */
 
-import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
+import type { DescFile } from "@bufbuild/protobuf";
 import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 import { BinaryReader, base64Decode } from "@bufbuild/protobuf/wire";
 import type { DescriptorProto, FileDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { describeFile } from "./describe-file.ts";
 
 /**
  * The descriptor of one file, for generated code only.
@@ -26,12 +27,7 @@ export function fileDesc(base64: string, imports: readonly DescFile[] = []): Des
   const proto = read("File", new BinaryReader(bytes), bytes.length) as FileDescriptorProto;
   proto.messageType.forEach(restoreJsonNames);
   proto.dependency = imports.map((file) => file.proto.name);
-  const registry = createFileRegistry(proto, (name) =>
-    imports.find((file) => file.proto.name === name),
-  );
-  const file = registry.getFile(proto.name);
-  if (file === undefined) throw new Error(`${proto.name} is not in the registry made of it`);
-  return file;
+  return describeFile(proto, imports);
 }
 
 type Message = Record<string, unknown>;
