@@ -11,7 +11,7 @@ import { hashOf, type Route, sessionHash, withQuery } from "../model/route.ts";
 import { readSessions, type SessionsRead } from "../sessions/read-sessions.ts";
 import { SessionDetail } from "../sessions/session-detail.tsx";
 import {
-  candidatesOf,
+  candidatesText,
   matchesSession,
   remainingOf,
   type SessionRow,
@@ -135,7 +135,7 @@ const COLUMNS: readonly Column<SessionRow>[] = [
     key: "candidate",
     label: "Candidates",
     render: (row) => {
-      const names = candidatesOf(row).join(", ");
+      const names = candidatesText(row);
       if (names === "") return <span class="muted">stands in no election</span>;
       return <span title={names}>{names}</span>;
     },

@@ -13,7 +13,7 @@ import { usePoll } from "../ui/use-poll.ts";
 import { useStore } from "../ui/use-store.ts";
 import { readSessions } from "./read-sessions.ts";
 import {
-  candidatesOf,
+  candidatesText,
   type Registration,
   type SessionRow,
   type Standing,
@@ -41,7 +41,7 @@ export function SessionDetail(props: { readonly app: App; readonly instance: str
         <h1>
           Session <span class="code">{instance}</span>
         </h1>
-        {row !== undefined && <p class="muted">{candidatesOf(row).join(", ")}</p>}
+        {row !== undefined && <p class="muted">{candidatesText(row)}</p>}
       </header>
       {row !== undefined ? (
         <SessionBody row={row} isOld={polled.failure !== undefined} />

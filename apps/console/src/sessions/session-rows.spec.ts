@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { ElectionRow } from "../model/election-row.ts";
 import {
   candidatesOf,
+  candidatesText,
   matchesSession,
   remainingOf,
   sessionRow,
@@ -70,4 +71,10 @@ test("one session is found among others of the same elections, or not at all", (
 test("a session's candidates are named once each", () => {
   expect(ROWS[0] && candidatesOf(ROWS[0])).toEqual(["a", "a2"]);
   expect(ROWS[1] && candidatesOf(ROWS[1])).toEqual(["b"]);
+});
+
+test("of many candidates the first are named and the others counted", () => {
+  const elections = Array.from({ length: 7 }, (_, i) => row(`e${i}`, `c${i}@01`));
+  const [session] = sessionRows(elections, []);
+  expect(session && candidatesText(session)).toBe("c0, c1, c2, c3, c4 and 2 more");
 });

@@ -105,6 +105,15 @@ export function candidatesOf(row: SessionRow): readonly string[] {
   return [...new Set([...row.leads, ...row.waits].map((s) => s.candidate))];
 }
 
+/** The same in one line, however many there are; empty where it stands in no election. */
+export function candidatesText(row: SessionRow): string {
+  const names = candidatesOf(row);
+  const shown = names.slice(0, NAMED_MAX).join(", ");
+  return names.length > NAMED_MAX ? `${shown} and ${names.length - NAMED_MAX} more` : shown;
+}
+
+const NAMED_MAX = 5;
+
 /** The least that remains on any partition: which one ends first unless it is renewed. */
 export function remainingOf(row: SessionRow): number | null {
   if (row.registrations.length === 0) return null;
