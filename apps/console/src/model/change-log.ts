@@ -26,7 +26,7 @@ export interface LoggedElectionChange {
 }
 
 /** Changes that this page has missed lie between the entries before and after this one. */
-export interface LoggedGap {
+interface LoggedGap {
   readonly kind: "gap";
   readonly id: number;
   readonly namespace: string;

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Change, ElectionError, type ViewChange } from "@conclave/client";
 import { describe, expect, it } from "vitest";
-import { createElectionFeed, type ElectionFeed, type NamespaceCount } from "./election-feed.ts";
+import {
+  createElectionFeed,
+  type ElectionFeed,
+  type NamespaceCount,
+  SETTLE_MS,
+} from "./election-feed.ts";
 import { keyOf } from "./election-row.ts";
 import { viewOf } from "./sample-views.ts";
 
@@ -99,11 +104,17 @@ describe("the feed of elections", () => {
     expect(world.feed.elections.get().isLoaded).toBe(true);
   });
 
-  it("is loaded after a while where no server says how many elections there are", async () => {
+  it("is loaded once nothing has been told for a while where no server says how many elections there are", async () => {
     const world = new World();
     world.pollFailure = new ElectionError("INTERNAL", "unimplemented");
     await world.start();
     expect(world.feed.elections.get().isLoaded).toBe(false);
+    world.now = SETTLE_MS - 1;
+    await world.say("default", { type: "snapshot", view: viewOf("a", []) });
+    world.now = SETTLE_MS;
+    await world.passTime();
+    expect(world.feed.elections.get().isLoaded).toBe(false);
+    world.now = 2 * SETTLE_MS;
     await world.passTime();
     expect(world.feed.elections.get().isLoaded).toBe(true);
   });

@@ -12,12 +12,12 @@ import { type LinkState, linkStateOf } from "./link-state.ts";
 import { createStore, type Store } from "./store.ts";
 
 /** How many changes the events screen can show: enough for a busy hour, little to hold. */
-export const CHANGES_MAX = 1_000;
+const CHANGES_MAX = 1_000;
 
 /** How often new namespaces are looked for. */
-export const POLL_MS = 2_000;
+const POLL_MS = 2_000;
 
-/** After this long without a count from a server, what has been heard is taken for all there is. */
+/** After this long without news of what exists, what has been heard is taken for all there is. */
 export const SETTLE_MS = 2_000;
 
 /**
@@ -61,6 +61,8 @@ interface Followed {
   isLive: boolean;
   /** What existed when the watch began has been heard, as far as anybody can tell. */
   isSettled: boolean;
+  /** When the last election was told of that was not known before. */
+  snapshotMs: number;
   expected: number | undefined;
 }
 
@@ -89,7 +91,7 @@ class Feed implements ElectionFeed {
 
   want(namespace: string): void {
     if (this.#followed.has(namespace)) return;
-    this.#followed.set(namespace, { isLive: true, isSettled: false, expected: undefined });
+    this.#followed.set(namespace, { ...NOT_FOLLOWED });
     if (this.#isConnected) void this.#follow(namespace);
   }
 
@@ -149,8 +151,9 @@ class Feed implements ElectionFeed {
   }
 
   async #follow(namespace: string): Promise<never> {
-    const followed = this.#followed.get(namespace) ?? NEVER_FOLLOWED;
+    const followed = this.#followed.get(namespace) ?? { ...NOT_FOLLOWED };
     for (;;) {
+      followed.snapshotMs = this.#context.nowMs();
       void this.#settleInTime(followed);
       try {
         for await (const change of this.#context.watch(namespace)) {
@@ -169,7 +172,10 @@ class Feed implements ElectionFeed {
   }
 
   async #settleInTime(followed: Followed): Promise<void> {
-    await this.#context.wait(SETTLE_MS);
+    const { nowMs, wait } = this.#context;
+    do {
+      await wait(SETTLE_MS);
+    } while (nowMs() - followed.snapshotMs < SETTLE_MS);
     followed.isSettled = true;
     this.#publishSoon();
   }
@@ -180,6 +186,7 @@ class Feed implements ElectionFeed {
     if (followed.isLive) this.#heard();
     switch (change.type) {
       case "snapshot":
+        followed.snapshotMs = nowMs();
         this.#book.snapshot(namespace, change.view);
         break;
       case "contact":
@@ -231,4 +238,9 @@ const NOTHING: ElectionsState = {
   expected: undefined,
   namespaces: [DEFAULT_NAMESPACE],
 };
-const NEVER_FOLLOWED: Followed = { isLive: false, isSettled: false, expected: undefined };
+const NOT_FOLLOWED: Followed = {
+  isLive: true,
+  isSettled: false,
+  snapshotMs: 0,
+  expected: undefined,
+};

@@ -4,7 +4,7 @@
 import type { Candidate, View } from "@conclave/client";
 import type { ElectionRow } from "./election-row.ts";
 
-export function candidate(id: string): Candidate {
+function candidate(id: string): Candidate {
   return { id, instance: "0011223344556677", metadata: {} };
 }
 
