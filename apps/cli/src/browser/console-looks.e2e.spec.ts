@@ -19,7 +19,7 @@ let stage: ConsoleStage;
 beforeAll(async () => {
   stage = await createConsoleStage();
   await stage.enter("orders", ["ada", "bea", "cleo"]);
-  await stage.enter("billing", ["dora"], "shop");
+  await stage.enter("billing", ["dora"], { namespace: "shop" });
 });
 
 afterAll(() => stage?.[Symbol.asyncDispose]());

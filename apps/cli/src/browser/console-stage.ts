@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The console of three real servers, with elections to look at, in tabs that are watched for faults. */
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Client, connect } from "@conclave/client";
+import { type Client, connect, type Leadership } from "@conclave/client";
 import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";
 import { expect } from "vitest";
@@ -17,35 +17,44 @@ export interface ConsoleStage extends AsyncDisposable {
   readonly cluster: ClusterProcesses;
   readonly client: Client;
   /** Candidates enter in this order, each with a session of its own; the first leads. */
-  enter(election: string, candidates: readonly string[], namespace?: string): Promise<void>;
+  enter(election: string, candidates: readonly string[], options?: EnterOptions): Promise<void>;
   /** Opens the console of a node, at an address such as `#/elections`. */
   open(hash: string, node?: number): Promise<Page>;
+  /** A file that a page gives to its user, when it is all there. */
+  download(name: string): Promise<string>;
   /** What browsers complained about: policies, errors nobody caught, files that are not there. */
   readonly complaints: readonly string[];
+}
+
+export interface EnterOptions {
+  readonly namespace?: string;
+  /** Candidates whose office is over do not stand again. */
+  readonly once?: boolean;
 }
 
 export async function createConsoleStage(): Promise<ConsoleStage> {
   const scene = createScene();
   const [browser, cluster] = await Promise.all([startChromium(scene), startCluster(scene)]);
   const clients: Client[] = [];
-  const join = async (namespace: string): Promise<Client> => {
+  const dial = async (namespace: string): Promise<Client> => {
     const client = await connect({ endpoints: cluster.urls, namespace });
     clients.push(client);
     return client;
   };
-  const client = await join("default");
+  const client = await dial("default");
+  await keepDownloads(browser, scene.folder);
   const complaints: string[] = [];
   return {
     cluster,
     client,
     complaints,
-    async enter(election, candidates, namespace = "default") {
+    async enter(election, candidates, { namespace = "default", once = false } = {}) {
       for (const [i, candidate] of candidates.entries()) {
-        const stand = (await join(namespace)).election(election);
-        // Whoever is moved out of the queue does not come back: what was done stays to be seen.
-        stand
-          .campaign({ candidate, ttlMs: 30_000, metadata: { zone: `z${i + 1}` } })
-          .catch(() => {});
+        const stand = (await dial(namespace)).election(election);
+        // Longer than a test: whoever is evicted comes back after a TTL.
+        const options = { candidate, ttlMs: 60_000, metadata: { zone: `z${i + 1}` } };
+        const stood = once ? stand.campaign(options) : stand.serve(untilOver, options);
+        stood.catch(() => undefined);
         await eventually(`${candidate} has entered`, async () => {
           const { leader, queue } = await stand.get();
           return leader !== null && queue.length === i;
@@ -53,6 +62,11 @@ export async function createConsoleStage(): Promise<ConsoleStage> {
       }
     },
     open: (hash, node = 1) => openConsole(browser, cluster.node(node).url, hash, complaints),
+    download: (name) =>
+      eventually(`${name} is there`, () => {
+        const file = join(scene.folder, name);
+        return existsSync(file) && readFileSync(file, "utf8");
+      }),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(clients.map((each) => each.close()));
       await endBrowser(browser, scene);
@@ -85,6 +99,10 @@ export function artifact(name: string): string {
   return join(folder, name);
 }
 
+function untilOver({ signal }: Leadership): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+}
+
 async function openConsole(
   browser: BrowserContext,
   url: string,
@@ -94,11 +112,24 @@ async function openConsole(
   const page = await browser.newPage();
   page.on("pageerror", (error) => complaints.push(`${hash}: ${error.stack ?? error}`));
   page.on("console", (message) => {
-    const isComplaint = message.type() === "error" || message.type() === "warning";
-    if (isComplaint) complaints.push(`${hash}: ${message.text()}`);
+    const { text, type } = { text: message.text(), type: message.type() };
+    // A call that is refused is an answer; files are looked at below.
+    if (type !== "error" && type !== "warning") return;
+    if (!text.startsWith("Failed to load resource")) complaints.push(`${hash}: ${text}`);
+  });
+  page.on("response", (response) => {
+    const { method, status } = { method: response.request().method(), status: response.status() };
+    if (method === "GET" && status >= 400) complaints.push(`${hash}: ${status} ${response.url()}`);
   });
   await page.goto(`${url}/${hash}`);
   return page;
+}
+
+/** A browser that is driven asks nobody where to. */
+async function keepDownloads(browser: BrowserContext, folder: string): Promise<void> {
+  const devtools = await browser.browser()?.newBrowserCDPSession();
+  const where = { behavior: "allow", downloadPath: folder } as const;
+  await devtools?.send("Browser.setDownloadBehavior", where);
 }
 
 async function endBrowser(browser: BrowserContext, scene: Scene): Promise<void> {

@@ -28,18 +28,23 @@ export interface Stage extends AsyncDisposable {
 }
 
 export interface StageOptions {
+  /** The folder of the page that the tabs show. Default: the candidate's. */
+  readonly page?: string;
   /** The servers speak TLS, and with it HTTP/2, to browsers and to each other. */
   readonly tls?: boolean;
 }
 
-export async function createStage({ tls = false }: StageOptions = {}): Promise<Stage> {
+export async function createStage({
+  page = TAB_PAGE,
+  tls = false,
+}: StageOptions = {}): Promise<Stage> {
   const scene = createScene();
   const origin = await servePages(scene, () => join(scene.folder, "page"));
   const [browser, cluster, counters] = await Promise.all([
     startChromium(scene),
     startServers(scene, origin, tls),
     serveCounters(scene),
-    buildPage(scene, TAB_PAGE),
+    buildPage(scene, page),
   ]);
   return {
     scene,

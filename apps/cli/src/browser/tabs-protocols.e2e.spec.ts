@@ -29,9 +29,11 @@ describe.each(WIRES)("over $wire", ({ wire, tls, spoken }) => {
     const what = `${protocol} over ${wire}`;
     const standing = await stand(stage, { what, protocol });
     const calls = await followCalls(standing.office.tab);
-    await standing.tabs.heldAfter(Date.now() + TTL_MS);
+    const office = await standing.tabs.heldAfter(Date.now() + TTL_MS);
 
-    await untilNext(standing, what, ({ page }) => page.close({ runBeforeUnload: true }));
+    await untilNext({ ...standing, office }, what, ({ page }) =>
+      page.close({ runBeforeUnload: true }),
+    );
 
     expect(calls).toEqual(new Set([`${spoken} ${CONTENT[protocol]}`]));
     await endKept(stage, standing, what);

@@ -14,7 +14,7 @@ declare global {
   interface Window {
     /** Keeps this page's only thread busy, and looks meanwhile. */
     block(ms: number): void;
-    /** Whether an office is held right now: timers of hidden pages hardly run. */
+    /** Whether an office is held right now. */
     look(): boolean;
   }
 }
@@ -34,8 +34,11 @@ document.addEventListener("resume", look);
 addEventListener("pageshow", look);
 addEventListener("unhandledrejection", ({ reason }) => unhandled(reason));
 addEventListener("error", ({ error, message }) => unhandled(error ?? message));
-setInterval(look, LOOK_EVERY_MS);
 
+// The page's own timers hardly run while another tab is in front.
+const ticks = `setInterval(postMessage, ${LOOK_EVERY_MS}, 0)`;
+const ticker = new Worker(URL.createObjectURL(new Blob([ticks])));
+ticker.addEventListener("message", look);
 window.look = look;
 window.block = (ms) => {
   const end = performance.now() + ms;
@@ -70,7 +73,7 @@ async function work(leadership: Leadership): Promise<void> {
     } catch {
       // Offline, refused, or no longer in office: the next turn asks again.
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await new Promise((resolve) => ticker.addEventListener("message", resolve, { once: true }));
   }
 }
 
