@@ -59,12 +59,16 @@ test("a filter looks at instances, candidates, elections and labels", () => {
   expect(found("a2")).toEqual(["01"]);
 });
 
-test("one session is found among others of the same elections, or not at all", () => {
-  const elections = [row("orders", "a@01", "b@02"), row("mail", "c@03")];
-  const known = [registration("02", 1, 500)];
-  expect(sessionRow("02", elections, known)).toEqual(
-    sessionRows(elections, known).find((session) => session.instance === "02"),
-  );
+test("one session is found among others of the same elections, by their names, or not at all", () => {
+  const elections = [
+    row("orders", "a@01", "b@02"),
+    row("mail", "c@03"),
+    row("geo", "a@01", "b@02"),
+  ];
+  const known = [registration("02", 1, 500), registration("01", 1, 500)];
+  const session = sessionRow("02", elections, known);
+  expect(session?.waits.map(({ name }) => name)).toEqual(["geo", "orders"]);
+  expect(session?.registrations).toEqual([known[0]]);
   expect(sessionRow("09", elections, known)).toBe(undefined);
 });
 

@@ -50,7 +50,7 @@ export function sessionRows(
   return [...rows.values()].sort(byWeight);
 }
 
-/** One session; nothing where neither an election nor a partition knows it. */
+/** One session, its elections by name; nothing where neither an election nor a partition knows it. */
 export function sessionRow(
   instance: string,
   elections: Iterable<ElectionRow>,
@@ -62,6 +62,7 @@ export function sessionRow(
     const isThere = (candidate: Candidate): boolean => candidate.instance === instance;
     if ((leader !== null && isThere(leader)) || queue.some(isThere)) own.push(row);
   }
+  own.sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
   return sessionRows(own, registrations).find((row) => row.instance === instance);
 }
 
@@ -87,7 +88,11 @@ function standing(row: ElectionRow, candidate: Candidate, position: number): Sta
 
 function byWeight(a: SessionRow, b: SessionRow): number {
   const weight = b.leads.length - a.leads.length || b.waits.length - a.waits.length;
-  return weight || (a.instance < b.instance ? -1 : 1);
+  return weight || compare(a.instance, b.instance);
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** By instance, candidate, election or label; capitals do not matter. */
