@@ -45,6 +45,34 @@ test("where streams are held back the page polls, says so once, and misses nothi
   expect(a.network.openCount).toBe(1);
 });
 
+test("a candidate that is evicted between two polls hears of it", async () => {
+  for (let delay = 0; delay <= 140; delay += 20) {
+    const world = createWebWorld();
+    const page = await world.open({
+      prepare: (network) => {
+        network.isBuffering = true;
+      },
+    });
+    const other = await world.open();
+    void other.client.election("orders").campaign({ candidate: "b", ttlMs: 60_000 });
+    await world.advance(500);
+    const campaign = page.client.election("orders").campaign({ candidate: "a", ttlMs: 60_000 });
+    campaign.catch(() => {});
+    void page.client.election("else").watch()[Symbol.asyncIterator]().next();
+    await world.advance(5_000);
+
+    // News, which ends the poll that is under way.
+    void other.client.election("else").campaign({ candidate: "b", ttlMs: 60_000 });
+    await world.advance(delay);
+    world.server.move("evict", "orders", "a");
+    await world.advance(12_000);
+
+    await expect(Promise.race([campaign, "still waiting"])).rejects.toMatchObject({
+      outcome: "not-applied",
+    });
+  }
+});
+
 test("a path that holds nothing back any more is found out at the first dial after five minutes", async () => {
   const world = createWebWorld();
   const { network } = await world.open({
