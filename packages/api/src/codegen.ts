@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What generated code imports instead of @bufbuild/protobuf/codegenv2 (see buf.gen.yaml): the same
- * names, with a `fileDesc` of our own. A list of names and nothing else.
+ * What generated code imports as `#codegen` outside Node (see buf.gen.yaml and package.json): the
+ * names of @bufbuild/protobuf/codegenv2, with a `fileDesc` of our own. A list of names and nothing else.
  */
 
 export type {

@@ -2,11 +2,11 @@
 /**
  * Makes the descriptor of a file from the bytes that protoc-gen-es embeds in generated code.
  *
- * protobuf-es does this with the descriptor of descriptor.proto, which is larger than all of ours
- * together and travels to every page for this alone. Ours reads what our files say and keeps the
- * rest as unknown fields: encoded again it is the same file. A field of `proto` that is not set reads
- * as undefined, not as its default. Why, and what it saves, is in docs/decisions/0017-browser-size.md;
- * file-desc.spec.ts holds both against each other.
+ * In Node protobuf-es does this, with the descriptor of descriptor.proto, which is larger than all of
+ * ours together and would travel to every page for this alone. Ours reads what our files say and
+ * keeps the rest as unknown fields: encoded again it is the same file. A field of `proto` that is not
+ * set reads as undefined, not as its default. Why, and what it saves, is in
+ * docs/decisions/0017-browser-size.md; file-desc.spec.ts holds both against each other.
  */
 
 import type { DescFile } from "@bufbuild/protobuf";

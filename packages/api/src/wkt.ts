@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What generated code imports instead of @bufbuild/protobuf/wkt (see buf.gen.yaml): the well-known
- * types that our protos name. Those that a page needs are made by our own `fileDesc`, from the bytes
- * of the originals; file-desc.spec.ts compares them.
+ * What generated code imports as `#wkt` outside Node (see buf.gen.yaml and package.json): the
+ * well-known types that our protos name. Those that a page needs are made by our own `fileDesc`, from
+ * the bytes of the originals; file-desc.spec.ts compares them.
  */
 
 import { fileDesc, type GenFile } from "./codegen.ts";
