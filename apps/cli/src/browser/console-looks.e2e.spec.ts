@@ -3,6 +3,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, vi } from "vitest";
 import { testWith } from "../e2e/needed-tools.ts";
+import { eventually } from "../e2e/processes.ts";
 import { CHROMIUM } from "./chromium.ts";
 import {
   artifact,
@@ -14,6 +15,7 @@ import {
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 const test = testWith(CHROMIUM);
+const HEIGHT = 800;
 let stage: ConsoleStage;
 
 beforeAll(async () => {
@@ -85,18 +87,19 @@ test.each(LOOKS)(
     const { width, colorScheme } = look;
     const page = await stage.open("#/elections");
     await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 800 });
+    await page.setViewportSize({ width, height: HEIGHT });
     await gridOf(page, "orders");
 
     for (const { name, reach, shows } of SCREENS) {
       await reach(page);
       await page.getByText(shows).filter({ visible: true }).first().waitFor();
-      const file = `console-${name.replace(" ", "-")}-${width}-${colorScheme}.png`;
-      await page.screenshot({ path: artifact(file), fullPage: true });
+      const isLoaded = async (): Promise<boolean> => (await page.locator(".spinner").count()) === 0;
+      await eventually(`${name} is loaded`, isLoaded);
+      const picture = `console-${name.replace(" ", "-")}-${width}-${colorScheme}.png`;
+      await takePicture(page, width, artifact(picture));
       const what = `${name} at ${width} px, ${colorScheme}`;
       await expectAccessible(page, what);
-      const overhang = await page.evaluate(() => document.body.scrollWidth - innerWidth);
-      expect(overhang, `${what} is wider than the page`).toBeLessThanOrEqual(0);
+      expect(await overhang(page), `${what} is larger than the page`).toEqual({ x: 0, y: 0 });
     }
     await page.close();
 
@@ -116,6 +119,25 @@ test("the address of an election and of a session can be opened anew", async () 
   await second.getByText("as dora, term 1").waitFor();
   await Promise.all([first.close(), second.close()]);
 });
+
+/** By how much the page itself could be scrolled: only what is in it may be, and only up and down. */
+function overhang(page: Page): Promise<{ readonly x: number; readonly y: number }> {
+  return page.evaluate(() => {
+    const { scrollWidth, scrollHeight } = document.documentElement;
+    return { x: scrollWidth - innerWidth, y: scrollHeight - innerHeight };
+  });
+}
+
+/** Of the whole screen, in a window that is high enough for it. */
+async function takePicture(page: Page, width: number, path: string): Promise<void> {
+  const hidden = await page.evaluate(() => {
+    const main = document.getElementById("main");
+    return main === null ? 0 : main.scrollHeight - main.clientHeight;
+  });
+  await page.setViewportSize({ width, height: HEIGHT + hidden });
+  await page.screenshot({ path });
+  await page.setViewportSize({ width, height: HEIGHT });
+}
 
 async function press(page: Page, ...keys: readonly string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
