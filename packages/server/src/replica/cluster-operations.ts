@@ -30,6 +30,8 @@ export type AnswerQuestion = (question: Uint8Array) => Promise<QuestionOutcome>;
 
 /** How long to wait for a leader before looking again. */
 const LOOK_MS = 50;
+/** How long a leader has for a question before it is looked for again: it may have died just now. */
+const QUESTION_TRY_MS = 1_000;
 
 export class ClusterOperations {
   readonly #options: ClusterOperationsOptions;
@@ -77,7 +79,7 @@ export class ClusterOperations {
       node === replicas.cluster.node || replicas.members().some((member) => member.node === node);
     if (!isKnown) return { kind: "refused", reason: "no_such_member" };
     const outcome = await this.#ask(node, { kind: "question", question }, giveUpAtMs);
-    return outcome.kind === "done" ? UNKNOWN : outcome;
+    return outcome.kind === "answered" ? outcome : UNKNOWN;
   }
   /**
    * Asks the leaders of these partitions to hand over to `toNode`, and that node to keep them.
@@ -111,8 +113,10 @@ export class ClusterOperations {
   async #askLeader(partition: number, operation: Operation, giveUpAtMs: number): Promise<Outcome> {
     for (;;) {
       const leader = this.#leaderOf(partition);
+      const tryMs = this.#options.clock.monotonicMs() + QUESTION_TRY_MS;
+      const untilMs = operation.kind === "question" ? Math.min(tryMs, giveUpAtMs) : giveUpAtMs;
       const outcome =
-        leader === undefined ? NO_LEADER : await this.#ask(leader, operation, giveUpAtMs);
+        leader === undefined ? NO_LEADER : await this.#ask(leader, operation, untilMs);
       const isToWait = outcome.kind === "refused" && outcome.reason === "no_leader";
       if (!isToWait || this.#isLate(giveUpAtMs)) return outcome;
       await this.#sleep();
@@ -130,7 +134,8 @@ export class ClusterOperations {
     const answer = await calls.call(node, encodeOperation(operation), { giveUpAtMs });
     if (answer.kind === "answered") return decodeOutcome(answer.answer);
     const isLost = answer.kind === "unreachable" && !answer.isSent;
-    return isLost ? NO_LEADER : UNKNOWN;
+    // A question changes nothing, so it is all one whether it was heard.
+    return isLost || operation.kind === "question" ? NO_LEADER : UNKNOWN;
   }
 
   #leaderOf(partition: number): number | undefined {

@@ -19,6 +19,7 @@ import { settled } from "../replica/memory-node.ts";
 import { MemoryPeers } from "../replica/memory-peers.ts";
 import { instanceOf } from "../wire/instance.ts";
 import { registerClusterService } from "./cluster-service.ts";
+import type { StatusSource } from "./cluster-status.ts";
 import { createMemoryClient, refusalOf } from "./memory-client.ts";
 
 const PARTITIONS = 2;
@@ -27,6 +28,8 @@ const NODES = [1, 2, 3];
 interface World extends MemoryCluster {
   /** The ways between nodes by which they ask each other. */
   readonly ways: MemoryPeers;
+  /** Nodes to which the others have no connection, as they know. */
+  readonly gone: Set<number>;
   admin(node: number): Client<typeof ClusterService>;
   open(sessionId: bigint, more?: object): Promise<void>;
   /** Registers sessions 1 to `count` at partition 1, all at once. */
@@ -36,7 +39,10 @@ interface World extends MemoryCluster {
 async function createWorld(): Promise<World> {
   const cluster = await createMemoryCluster(PARTITIONS);
   const ways = new MemoryPeers(cluster.clock);
-  const admins = NODES.map((number) => adminOf(cluster, ways, number));
+  const gone = new Set<number>();
+  const neighbours = () =>
+    NODES.map((node) => ({ node, isConnected: !gone.has(node), version: "" }));
+  const admins = NODES.map((number) => adminOf(cluster, ways, number, neighbours));
   const members = NODES.map((node) => ({ node, incarnation: 0, address: `n${node}:7400` }));
   const run = async (commands: readonly Command[]): Promise<void> => {
     const { node } = cluster.at(1);
@@ -49,6 +55,7 @@ async function createWorld(): Promise<World> {
   return {
     ...cluster,
     ways,
+    gone,
     admin: (node) => admins[node - 1]!,
     open: async (sessionId, more = {}) => void (await sessions.openSession({ sessionId, ...more })),
     openMany: (count) => {
@@ -63,14 +70,19 @@ async function createWorld(): Promise<World> {
   };
 }
 
-function adminOf(cluster: MemoryCluster, ways: MemoryPeers, number: number) {
+function adminOf(
+  cluster: MemoryCluster,
+  ways: MemoryPeers,
+  number: number,
+  neighbours: StatusSource["neighbours"],
+) {
   const { node } = cluster.at(number);
   const { clock } = cluster;
   const changes = { perform: () => Promise.resolve({ kind: "unknown" } as const) };
   const operations = new ClusterOperations({ node, changes, calls: ways.of(number), clock });
   const logs = node.partitions.map((partition) => logOf(partition));
   const transport = createRouterTransport((router) =>
-    registerClusterService(router, { node, logs, clock, operations, neighbours: () => [] }),
+    registerClusterService(router, { node, logs, clock, operations, neighbours }),
   );
   return createClient(ClusterService, transport);
 }
@@ -142,6 +154,30 @@ test("a node that cannot be reached is said to be so at once, one that is silent
   await world.advance(40);
 
   expect(await silent).toMatchObject(UNREACHABLE);
+});
+
+test("a node to which there is no connection is not asked, and one that is no member is not known", async () => {
+  const world = await createWorld();
+  world.gone.add(3).add(9);
+  world.ways.fault(2, 3, "hold");
+  expect(await refusalOf(world.admin(2).status({ node: 3 }))).toMatchObject(UNREACHABLE);
+  expect(world.ways.calls).toEqual([]);
+  const unknown = await refusalOf(world.admin(2).status({ node: 9 }));
+  expect(unknown).toMatchObject({ reason: "NO_SUCH_MEMBER" });
+});
+
+test("where the leader has died, the next one is asked for the sessions as soon as there is one", async () => {
+  const world = await createWorld();
+  await world.open(5n);
+  world.ways.fault(2, 1, "hold");
+
+  const asked = world.admin(2).listSessions({ partition: 1 });
+  await world.advance(400);
+  world.group(1).lead(3);
+  await world.advance(700);
+
+  expect((await asked).sessions).toHaveLength(1);
+  expect(world.ways.calls).toEqual(["2>1", "2>3"]);
 });
 
 test("a node of a version that does not know the question is out of reach for it", async () => {

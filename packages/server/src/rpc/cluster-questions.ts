@@ -44,12 +44,16 @@ export class ClusterQuestions {
     request: StatusRequest,
     timeoutMs: number = STATUS_PATIENCE_MS,
   ): Promise<StatusResponse> {
-    const { node, operations } = this.#options;
+    const { node, operations, neighbours } = this.#options;
     const { includeHash, node: asked } = request;
     if (asked === 0 || asked === node.cluster.node)
       return clusterStatus(this.#options, includeHash);
     const problem = nodeOf(asked, "node");
     if (problem !== undefined) throw connectErrorOf(problem);
+    const isMember = node.members().some((member) => member.node === asked);
+    const isGone = neighbours().some((one) => one.node === asked && !one.isConnected);
+    // A call would wait for the connection.
+    if (isMember && isGone) throw connectErrorOf(notApplied("node_unreachable"));
     const question = encodeQuestion({ question: { case: "status", value: { includeHash } } });
     const giveUpAtMs = node.giveUpAtMs(Math.min(timeoutMs, STATUS_PATIENCE_MS));
     const { answer } = answerOf(await operations.askNode(asked, question, giveUpAtMs));
