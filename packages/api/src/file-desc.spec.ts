@@ -65,7 +65,7 @@ function isFile(entry: [string, unknown]): entry is [string, DescFile] {
 }
 
 /** A file and all that it imports, each made once. */
-function madeBy(make: typeof fileDesc, made: Made, name: string): DescFile {
+function madeBy(make: typeof fileDescOfLibrary, made: Made, name: string): DescFile {
   const known = made.get(name);
   if (known !== undefined) return known;
   const source = sources.get(name);
