@@ -70,17 +70,7 @@ export function ConfirmDialog(props: ConfirmDialogProps): VNode {
         <h2 id={`${id}-title`}>{props.title}</h2>
         <div class="dialog-text">{props.children}</div>
         {props.typed !== undefined && (
-          <label class="field">
-            <span>
-              Type <code>{props.typed}</code> to confirm
-            </span>
-            <input
-              value={typed}
-              autocomplete="off"
-              spellcheck={false}
-              onInput={(event) => setTyped(event.currentTarget.value)}
-            />
-          </label>
+          <TypedField expected={props.typed} typed={typed} setTyped={setTyped} />
         )}
         {props.asksReason && <ReasonField {...{ reason, setReason, isReasonTooLong }} />}
         {failure !== undefined && (
@@ -103,6 +93,26 @@ export function ConfirmDialog(props: ConfirmDialogProps): VNode {
         </div>
       </form>
     </dialog>
+  );
+}
+
+function TypedField(props: {
+  readonly expected: string;
+  readonly typed: string;
+  readonly setTyped: (typed: string) => void;
+}): VNode {
+  return (
+    <label class="field">
+      <span>
+        Type <code>{props.expected}</code> to confirm
+      </span>
+      <input
+        value={props.typed}
+        autocomplete="off"
+        spellcheck={false}
+        onInput={(event) => props.setTyped(event.currentTarget.value)}
+      />
+    </label>
   );
 }
 
