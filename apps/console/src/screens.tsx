@@ -28,11 +28,14 @@ export function CurrentScreen({ app, route }: { readonly app: App; readonly rout
       return <ClusterScreen app={app} route={route} />;
     case "unknown":
       return (
-        <EmptyState icon="info" title="There is nothing at this address">
-          <a class="button" href={hashOf({ screen: "elections", query: {} })}>
-            Go to the elections
-          </a>
-        </EmptyState>
+        <div class="screen">
+          <h1>Not found</h1>
+          <EmptyState icon="info" title="There is nothing at this address">
+            <a class="button" href={hashOf({ screen: "elections", query: {} })}>
+              Go to the elections
+            </a>
+          </EmptyState>
+        </div>
       );
   }
 }

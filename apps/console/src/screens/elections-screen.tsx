@@ -179,6 +179,13 @@ function ElectionTable(
       />
     );
   }
+  if (link.kind === "stale") {
+    return (
+      <EmptyState icon="stale" title="No elections are known">
+        <p>Whether there are any is seen as soon as the cluster can be reached again.</p>
+      </EmptyState>
+    );
+  }
   if (!state.isLoaded) return <LoadingState label="Loading the elections…" />;
   return (
     <EmptyState icon="elections" title="There are no elections yet">

@@ -27,11 +27,13 @@ export class ErrorBoundary extends Component<Props, State> {
     const { failure } = this.state;
     if (failure === undefined) return this.props.children;
     return (
-      <ErrorState
-        title="This screen could not be drawn"
-        message={failure}
-        onRetry={() => this.setState({ failure: undefined })}
-      />
+      <div class="screen">
+        <ErrorState
+          title="This screen could not be drawn"
+          message={failure}
+          onRetry={() => this.setState({ failure: undefined })}
+        />
+      </div>
     );
   }
 }

@@ -36,16 +36,17 @@ export interface WindowListProps<T> {
 /** Rows drawn beyond each edge. */
 const SPARE = 6;
 
-/** Where each list was left, so that one who comes back from a row finds it again. */
+/** Where each list of each address was left, so that one who comes back finds it again. */
 const places = new Map<string, { readonly activeKey: string | undefined; readonly top: number }>();
 
 export function WindowList<T>(props: WindowListProps<T>): VNode {
   const { items, columns, keyOf, rowHeight, kind } = props;
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const [activeKey, setActiveKey] = useState(() => places.get(kind)?.activeKey);
+  const [place] = useState(() => `${kind} ${location.hash.split("?", 1)[0]}`);
+  const [activeKey, setActiveKey] = useState(() => places.get(place)?.activeKey);
   const { scrollTop, height } = useSeenPart(scroller);
-  usePlace(kind, scroller, activeKey);
+  usePlace(place, scroller, activeKey);
   const viewport: Viewport = { scrollTop, height, rowHeight, count: items.length };
   const { first, end } = rowsInView(viewport, SPARE);
   const active = activeKey === undefined ? -1 : items.findIndex((one) => keyOf(one) === activeKey);
@@ -73,7 +74,7 @@ export function WindowList<T>(props: WindowListProps<T>): VNode {
       role="grid"
       tabIndex={0}
       aria-label={props.label}
-      data-left={places.get(kind)?.activeKey === undefined ? undefined : ""}
+      data-left={places.get(place)?.activeKey === undefined ? undefined : ""}
       aria-rowcount={items.length + 1}
       aria-activedescendant={isActiveDrawn ? `${id}-${active}` : undefined}
       onKeyDown={onKeyDown}
@@ -149,7 +150,7 @@ function Row<T>(props: {
 
 /** Goes back to where the list was left, and remembers where it is left. */
 function usePlace(
-  kind: string,
+  place: string,
   scroller: RefObject<HTMLDivElement | null>,
   activeKey: string | undefined,
 ): void {
@@ -158,9 +159,9 @@ function usePlace(
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return;
-    element.scrollTop = places.get(kind)?.top ?? 0;
+    element.scrollTop = places.get(place)?.top ?? 0;
     return () => {
-      places.set(kind, { activeKey: latest.current, top: element.scrollTop });
+      places.set(place, { activeKey: latest.current, top: element.scrollTop });
     };
-  }, [kind]);
+  }, [place]);
 }
