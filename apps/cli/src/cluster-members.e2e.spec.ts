@@ -18,6 +18,16 @@ test("a fourth node joins and the first is removed, and no promise is broken", a
 
   const fourth = await cluster.join(4);
   await untilVoters([...cluster.urls, fourth.url], [1, 2, 3, 4]);
+  for (const node of [2, 4]) {
+    const asked = at(scene, cluster, ["cluster", "status", "--node", `${node}`, "-o", "json"]);
+    expect(await asked.exited, asked.stderr()).toBe(0);
+    expect(JSON.parse(asked.stdout())).toMatchObject({ node });
+  }
+  const listed = at(scene, cluster, ["session", "ls", "-o", "json"]);
+  expect(await listed.exited, listed.stderr()).toBe(0);
+  // Those of the workload, from the leaders of all partitions.
+  const sessions = JSON.parse(listed.stdout()) as { readonly partition: number }[];
+  expect(new Set(sessions.map(({ partition }) => partition)).size).toBeGreaterThan(1);
   const remove = at(scene, cluster, ["cluster", "remove", "1"]);
   expect(await remove.exited, remove.stderr()).toBe(0);
   const left = [cluster.node(2), cluster.node(3), fourth];
