@@ -276,7 +276,7 @@ export class WebEndpoint implements WebAttachmentOwner {
     for (const stream of this.#streams) if (stream.isPoll) this.#drop(stream);
   }
 
-  /** A stream that says nothing: asks by a poll whether it is held back, or gives it up for another. */
+  /** A stream that says nothing: asks by a poll whether it is held back, or begins afresh. */
   #watchOver(stream: PageStream, waitMs: number): void {
     this.#context.clock.setTimer(waitMs, () => {
       if (stream.hasSpoken || !this.#streams.has(stream)) return;
@@ -287,8 +287,8 @@ export class WebEndpoint implements WebAttachmentOwner {
         this.#isPolling = true;
         this.#open(true);
       } else if (others.some(({ isPoll }) => !isPoll)) {
-        this.#drop(stream);
-        this.changed();
+        // Held back since lately, or out of connections, of which the one that stands has one.
+        this.lost(new Error(`${this.#url} answers on no further stream`));
       } else {
         this.#judge();
       }

@@ -73,6 +73,25 @@ test("a candidate that is evicted between two polls hears of it", async () => {
   }
 });
 
+test("where streams are held back since a while who joins is heard all the same, and no office is lost", async () => {
+  const world = createWebWorld();
+  const { client, network, warnings } = await world.open();
+  const campaign = client.election("orders").campaign({ ttlMs: 10_000 });
+  await world.advance(1_000);
+  network.isBuffering = true;
+
+  const seen: string[] = [];
+  const watch = async (): Promise<void> => {
+    for await (const { type } of client.election("else").watch()) seen.push(type);
+  };
+  watch().catch(() => {});
+  await world.advance(12_000);
+
+  expect(seen).toContain("snapshot");
+  expect(warnings).toHaveLength(1);
+  expect(String((await campaign).assertHeld())).toBe("orders#1");
+});
+
 test("a path that holds nothing back any more is found out at the first dial after five minutes", async () => {
   const world = createWebWorld();
   const { network } = await world.open({

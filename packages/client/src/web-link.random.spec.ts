@@ -76,7 +76,7 @@ test("no two pages hold one office, and in the end all agree with the server", a
         expect(tabs.map(({ page }) => page.network.openCount)).toEqual([0, 0, 0]);
       },
     ),
-    { numRuns: 15, seed: 1, endOnFailure: true },
+    { numRuns: 10, seed: 1, endOnFailure: true },
   );
 }, 120_000);
 
