@@ -23,7 +23,7 @@ beforeAll(async () => {
   const args = ["--listen", "127.0.0.1:0", "--data-dir", folder, "--log-level", "silent"];
   const server = run("../apps/cli/bin/conclave.js", "server", "--node", "1", ...args);
   endpoint = await server.says(/ready on (\S+)$/);
-});
+}, BOUND_MS);
 
 afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -40,7 +40,7 @@ test.concurrent("of three crons one runs the job, and when it is killed another,
   leaders[0]?.process.kill("SIGKILL");
 
   const others = crons.filter((cron) => cron !== leaders[0]);
-  await until(() => others.some(({ lines }) => lines.some((line) => line.endsWith("as cron#2"))));
+  await until(() => others.some(({ lines }) => lines.some((line) => line.includes(" tick "))));
   expect(new Set(ticks()).size).toBe(ticks().length);
 });
 
@@ -48,16 +48,16 @@ test.concurrent("a writer that was stopped in the middle of its work is refused,
   const store = run("fenced-writes/src/store.js", "0");
   const url = await store.says(/ready on (\S+)$/);
   const first = run("fenced-writes/src/writer.js", "first", url, endpoint);
-  await first.says(/first wrote 1 as counter#1/);
+  await first.says(/first wrote 1 /);
   const second = run("fenced-writes/src/writer.js", "second", url, endpoint);
 
   // From one write to the next it takes half a second, with a reading at the beginning.
-  await first.says(/first wrote 2 as counter#1/);
+  await first.says(/first wrote 2 /);
   first.process.kill("SIGSTOP");
-  await second.says(/second wrote \d+ as counter#2/);
+  await second.says(/second wrote /);
   first.process.kill("SIGCONT");
 
-  await first.says(/first was refused as counter#1/);
+  await first.says(/first was refused /);
   const written = [first, second].flatMap(({ lines }) =>
     lines.flatMap((line) => / wrote (\d+) /.exec(line)?.[1] ?? []),
   );

@@ -16,21 +16,22 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abor
 const client = await connect({ endpoints });
 await client.election("cron").serve(
   async (leadership) => {
-    for (;;) {
+    for (let tick = 0; !leadership.signal.aborted; ) {
+      // A timer may fire early by a hair: the tick after this one is never this one.
+      tick = Math.max(tick, Math.floor(Date.now() / TICK_MS)) + 1;
       // The end of office wakes the sleeper: whoever leads next has the next tick.
-      const toNextTick = TICK_MS - (Date.now() % TICK_MS);
-      await sleep(toNextTick, undefined, { signal: leadership.signal }).catch(() => {});
-      if (leadership.signal.aborted) return;
-      if (leadership.remainingMs > JOB_MS) job(leadership.fence);
+      const toTick = tick * TICK_MS - Date.now();
+      await sleep(toTick, undefined, { signal: leadership.signal }).catch(() => {});
+      if (leadership.remainingMs > JOB_MS) job(tick, leadership.fence);
     }
   },
   { candidate: name, ttlMs: 3_000, signal: stop.signal, onState: (state) => say(state) },
 );
 await client.close();
 
-/** @param {import("@conclave/client").Fence} fence hand it to whatever the job writes to */
-function job(fence) {
-  say(`runs tick ${Math.round(Date.now() / TICK_MS)} as ${fence}`);
+/** @param {number} tick @param {import("@conclave/client").Fence} fence for what the job writes to */
+function job(tick, fence) {
+  say(`runs tick ${tick} as ${fence}`);
 }
 
 /** @param {string} text */
