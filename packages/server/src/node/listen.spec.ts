@@ -107,17 +107,25 @@ test.each(NAMES)(
   },
 );
 
-test.each(NAMES)("by %s a poll is one answer that ends by itself", async (name) => {
-  const sessions = createClient(SessionService, TRANSPORTS[name]());
-  const sessionId = ++lastSession;
-  await sessions.openSession({ sessionId });
-  const listeners = [{ id: 1, hello: { session: { sessionId } } }];
-  const ids: number[] = [];
-  const request = { listeners, poll: { seconds: 30n } };
-  for await (const { id } of sessions.listen(request)) ids.push(id);
-  expect(ids.length).toBeGreaterThan(0);
-  await expect.poll(() => held.now).toBe(0);
-});
+test.each(NAMES)(
+  "by %s a poll is an answer that ends by itself, and asks to be held back by nobody",
+  async (name) => {
+    const sessions = createClient(SessionService, TRANSPORTS[name]());
+    const sessionId = ++lastSession;
+    await sessions.openSession({ sessionId });
+    const listeners = [{ id: 1, hello: { session: { sessionId } } }];
+    const ids: number[] = [];
+    const request = { listeners, poll: { seconds: 30n } };
+    let buffering: string | null = null;
+    const onHeader = (headers: Headers): void => {
+      buffering = headers.get("x-accel-buffering");
+    };
+    for await (const { id } of sessions.listen(request, { onHeader })) ids.push(id);
+    expect(buffering).toBe("no");
+    expect(ids.length).toBeGreaterThan(0);
+    await expect.poll(() => held.now).toBe(0);
+  },
+);
 
 const BAD: readonly (readonly [string, Parameters<Client<typeof SessionService>["listen"]>[0]])[] =
   [

@@ -61,7 +61,11 @@ export function sessionService(
         close();
       }
     },
-    listen: (request, context) => listen(node, request, context.signal),
+    listen(request, context) {
+      // What nginx understands, and others after it: to pass each frame on as it comes.
+      context.responseHeader.set("x-accel-buffering", "no");
+      return listen(node, request, context.signal);
+    },
   };
 }
 
