@@ -41,7 +41,7 @@ export interface PartitionRow {
 }
 
 /** How far a partition is from losing its quorum. */
-export interface Margin {
+interface Margin {
   readonly voters: number;
   readonly reachable: number;
   /** How many of them a decision takes. */

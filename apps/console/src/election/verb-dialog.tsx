@@ -107,7 +107,7 @@ export function failureText(error: unknown): string {
   return advice === "" ? title : `${title} ${advice}`;
 }
 
-export function stateText(view: View): string {
+function stateText(view: View): string {
   if (view.leader === null) return `Nobody leads; the last term was ${view.term}.`;
   return `${view.leader.id} leads under term ${view.term}.`;
 }
