@@ -5,7 +5,7 @@ import type { View } from "@conclave/client";
 import type { VNode } from "preact";
 import type { App } from "../model/app.ts";
 import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
-import { failureText, PATIENCE_MS } from "./verb-dialog.tsx";
+import { failureText, PATIENCE_MS, StaleWarning } from "./verb-dialog.tsx";
 import { deletionConsequence } from "./verbs.ts";
 
 export function DeleteDialog(props: {
@@ -32,6 +32,7 @@ export function DeleteDialog(props: {
       onClose={onClose}
       failureText={failureText}
     >
+      <StaleWarning app={app} />
       {deletionConsequence(view).map((sentence) => (
         <p key={sentence}>{sentence}</p>
       ))}

@@ -8,7 +8,9 @@ import { type Election, ElectionError, type View } from "@conclave/client";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { App } from "../model/app.ts";
+import { clockText } from "../model/durations.ts";
 import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
+import { useStore } from "../ui/use-store.ts";
 import { refusalOf } from "./refusal.ts";
 import { consequenceOf, type Verb } from "./verbs.ts";
 
@@ -60,6 +62,7 @@ export function VerbDialog(props: {
       onClose={onClose}
       failureText={failureText}
     >
+      <StaleWarning app={app} />
       {isChange && consequence.movesOffice && (
         <p class="moves-office">
           <strong>This moves the leadership.</strong>
@@ -70,6 +73,18 @@ export function VerbDialog(props: {
       ))}
       <ChangedNote basis={basis} view={view} onLook={() => setBasis(view)} />
     </ConfirmDialog>
+  );
+}
+
+/** While no node is heard, what is said here may be over already. */
+export function StaleWarning({ app }: { readonly app: App }): VNode | null {
+  const link = useStore(app.link);
+  if (link.kind !== "stale") return null;
+  return (
+    <p class="changed-note">
+      This is how it was at {clockText(link.sinceMs)}. If the election has changed since, nothing
+      will be done.
+    </p>
   );
 }
 
