@@ -17,12 +17,6 @@ test("a time-out leaves it open whether it was done, and says so", () => {
   expect(advice).toContain("before you ask again");
 });
 
-test("patience that has run out is told as a time-out", () => {
-  const { outcome, title } = refusalOf(new ElectionError("ABORTED", "signal is aborted"));
-  expect(outcome).toBe("unknown");
-  expect(title).toContain("no answer came in time");
-});
-
 test("a time-out of which the SDK is sure that nothing left is no doubt", () => {
   const error = new ElectionError("TIMEOUT", "never connected", { outcome: "not-applied" });
   expect(refusalOf(error).title).toBe("Nothing was done: no answer came in time.");

@@ -36,8 +36,6 @@ interface Words {
   readonly advice: string;
 }
 
-const NO_ANSWER: Words = { what: "no answer came in time.", advice: "Try again." };
-
 const WORDS: Partial<Readonly<Record<ElectionErrorCode, Words>>> = {
   CONFLICT: {
     what: "the election has changed since this page showed it.",
@@ -55,9 +53,7 @@ const WORDS: Partial<Readonly<Record<ElectionErrorCode, Words>>> = {
     what: "the nodes that decide about this election have no leader at the moment.",
     advice: "Try again when the cluster screen shows a leader for its partition.",
   },
-  TIMEOUT: NO_ANSWER,
-  // What gives up waiting here is the console's own patience.
-  ABORTED: NO_ANSWER,
+  TIMEOUT: { what: "no answer came in time.", advice: "Try again." },
   CLOSED: { what: "this page has closed its connection.", advice: "Load the page again." },
   OTHER_CLUSTER: {
     what: "the address belongs to another cluster now.",
