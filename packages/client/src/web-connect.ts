@@ -4,7 +4,7 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { ErrorInfoSchema, type FrameError, FrameErrorSchema } from "@conclave/api";
 import { ENVELOPE_END } from "@conclave/api/envelope";
-import type { WebProtocol } from "./web-transport.ts";
+import type { WebProtocol } from "./web-transport-protocol.ts";
 
 interface JsonError {
   readonly code?: unknown;

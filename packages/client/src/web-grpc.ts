@@ -8,7 +8,7 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type ErrorInfo, ErrorInfoSchema, type FrameError, FrameErrorSchema } from "@conclave/api";
 import { bytesOf } from "./web-connect.ts";
-import type { WebProtocol } from "./web-transport.ts";
+import type { WebProtocol } from "./web-transport-protocol.ts";
 
 /** By number, as the specification of gRPC has them; in the words of Connect. */
 const CODES: readonly string[] =

@@ -3,6 +3,7 @@
 import type { ListenRequest } from "@conclave/api";
 import { afterEach, expect, test } from "vitest";
 import type { MemoryFetch } from "./memory/memory-fetch.ts";
+import { nameOn } from "./memory/memory-world.ts";
 import { createWebWorld } from "./web-link-world.ts";
 
 const listens = (network: MemoryFetch) => network.calls.filter(({ name }) => name === "Listen");
@@ -178,7 +179,8 @@ test("a token is asked for before each dial, and before calls when the last one 
   });
   expect(askedAtMs).toHaveLength(1);
 
-  void client.election("orders").campaign();
+  // On two partitions, which are renewed together.
+  for (const name of [nameOn(1), nameOn(2)]) void client.election(name).campaign();
   await world.advance(100_000);
 
   const gaps = askedAtMs.slice(1).map((ms, n) => ms - (askedAtMs[n] ?? 0));

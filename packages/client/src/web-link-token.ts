@@ -11,6 +11,7 @@ export class WebTokens {
   readonly #clock: Clock;
   #last: string | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
+  #underWay: Promise<string | undefined> | undefined;
 
   constructor(ask: (() => Promise<string>) | undefined, clock: Clock) {
     this.#ask = ask;
@@ -30,9 +31,17 @@ export class WebTokens {
     return this.#last;
   }
 
-  /** One that is fresh enough, or else the last one: that it is too old is the server's to say. */
+  /**
+   * One that is fresh enough, asked for once for all calls of a moment; where none is to be had, the last
+   * one: that it is too old is the server's to say.
+   */
   async current(): Promise<string | undefined> {
     if (this.#clock.monotonicMs() - this.#lastMs < FRESH_MS) return this.#last;
-    return this.renewed().catch(() => this.#last);
+    this.#underWay ??= this.renewed()
+      .catch(() => this.#last)
+      .finally(() => {
+        this.#underWay = undefined;
+      });
+    return this.#underWay;
   }
 }

@@ -5,6 +5,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, request as forward } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,7 +24,7 @@ let shared: Server;
 
 beforeAll(async () => {
   shared = await startServer();
-});
+}, BOUND_MS);
 
 afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -57,9 +59,9 @@ describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
       await start({ endpoints: [shared.url], protocol }),
     ];
     const name = `next-${protocol}`;
-    const first = await a.election(name).campaign({ candidate: "a", ttlMs: 1_500 });
+    const first = await a.election(name).campaign({ candidate: "a", ttlMs: 4_000 });
     const second = b.election(name).campaign({ candidate: "b", ttlMs: 60_000 });
-    const endMs = performance.now() + 3_500;
+    const endMs = performance.now() + 9_000;
     await until(() => performance.now() > endMs);
     expect(String(first.assertHeld())).toBe(`${name}#1`);
 
@@ -103,6 +105,28 @@ describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
     await until(() => terms.length === 2);
     expect(terms).toEqual([1n, 2n]);
   });
+});
+
+test.concurrent("through a proxy that passes no answer on before its end the page polls, and is told all the same", async () => {
+  const proxy = await startHoldingProxy(shared.url);
+  const [held, free] = [
+    await start({ endpoints: [proxy] }),
+    await start({ endpoints: [shared.url] }),
+  ];
+  const seen: string[] = [];
+  void follow(held.election("held").watch(), (change) => {
+    if ("view" in change) seen.push(change.view.leader?.id ?? "nobody");
+  });
+  const first = await held.election("held").campaign({ candidate: "a", ttlMs: 10_000 });
+  const second = free.election("held").campaign({ candidate: "b", ttlMs: 60_000 });
+  await until(() => seen.includes("a"), seen);
+
+  await until(() => seen.length >= 3, seen);
+  await free.election("held").admin.anoint("b");
+
+  await until(() => first.signal.aborted && seen.includes("b"), seen);
+  expect(first.signal.reason).toMatchObject({ code: "SUPERSEDED" });
+  expect(String((await second).assertHeld())).toBe("held#2");
 });
 
 async function start(options: WebConnectOptions): Promise<Client> {
@@ -150,6 +174,31 @@ async function startServer(): Promise<Server> {
       current = await run(new URL(url).host);
     },
   };
+}
+
+/** Answers as the node does, with everything at once. */
+async function startHoldingProxy(url: string): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const headers = { ...request.headers, host: new URL(url).host };
+    const asked = forward(url + request.url, { method: "POST", headers }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk) => chunks.push(chunk));
+      answer.on("end", () => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        response.end(Buffer.concat(chunks));
+      });
+      answer.on("error", () => response.destroy());
+    });
+    asked.on("error", () => response.destroy());
+    response.on("close", () => asked.destroy());
+    request.pipe(asked);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  cleanups.push(async () => {
+    proxy.closeAllConnections();
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 }
 
 async function ended(process: ChildProcess): Promise<void> {

@@ -19,23 +19,10 @@ import type { FrameError } from "@conclave/api";
 import { ENVELOPE_COMPRESSED, EnvelopeReader, envelopeOf } from "@conclave/api/envelope";
 import { connectProtocol } from "./web-connect.ts";
 import { grpcWebProtocol } from "./web-grpc.ts";
+import type { WebProtocol } from "./web-transport-protocol.ts";
 
 /** The server's frames are at most this long (design section 4: 1 MiB and its framing). */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
-
-/** What tells one protocol from the other. */
-export interface WebProtocol {
-  /** The content type of a call, and of its answer. */
-  contentType(isStream: boolean): string;
-  readonly headers: Readonly<Record<string, string>>;
-  isEnveloped(isStream: boolean): boolean;
-  /** The flag of the envelope that ends an answer and says how. */
-  readonly endFlag: number;
-  /** The refusal in that envelope; undefined: it went well. */
-  end(message: Uint8Array): FrameError | undefined;
-  /** The refusal that an answer without any envelope is; undefined: it is none of this protocol. */
-  refusal(response: Response): Promise<FrameError | undefined>;
-}
 
 interface WebCall<I extends DescMessage, O extends DescMessage> {
   /** A URL of the node, without a slash at its end. */
