@@ -7,6 +7,7 @@
 
 import type {
   DescEnum,
+  DescEnumValue,
   DescExtension,
   DescField,
   DescFile,
@@ -88,10 +89,7 @@ function describeEnum(
   const { name } = proto;
   const typeName = `${parent?.typeName ?? scope.file.proto.package}.${name}`;
   const prefix = `${protoSnakeCase(name).slice(1)}_`;
-  const isShared = proto.value.every(
-    (value) =>
-      value.name.toLowerCase().startsWith(prefix) && /^\D/.test(value.name.slice(prefix.length)),
-  );
+  const isShared = proto.value.every((value) => value.name.toLowerCase().startsWith(prefix));
   const described: DescEnum = {
     kind: "enum",
     proto,
@@ -108,7 +106,7 @@ function describeEnum(
   };
   for (const value of proto.value) {
     const { name, number } = value;
-    described.values.push({
+    const ofNumber: DescEnumValue = {
       kind: "enum_value",
       proto: value,
       deprecated: false,
@@ -118,10 +116,10 @@ function describeEnum(
       number,
       jsonName: name,
       toString: () => `enum value ${typeName}.${name}`,
-    });
+    };
+    described.values.push(ofNumber);
+    described.value[number] = ofNumber;
   }
-  // Of two names for a number the first one counts.
-  for (const value of described.values) described.value[value.number] ??= value;
   scope.enums.set(typeName, described);
   (parent?.nestedEnums ?? scope.file.enums).push(described);
 }
@@ -178,13 +176,12 @@ function describeFields(message: DescMessage, scope: Scope): void {
     // An optional field has a group of its own, which nobody declared and nobody sees. The index of a
     // field in no group is not set, and not 0.
     const oneof = proto.proto3Optional ? undefined : oneofs[proto.oneofIndex];
-    const localName = protoCamelCase(proto.name);
     const field = {
       ...describeValue(proto, scope, oneof !== undefined),
       kind: "field",
       parent: message,
       oneof,
-      localName: oneof === undefined ? safeObjectProperty(localName) : localName,
+      localName: safeObjectProperty(protoCamelCase(proto.name)),
       jsonName: proto.jsonName,
       toString: () => `field ${message.typeName}.${proto.name}`,
     } as unknown as DescField;

@@ -130,16 +130,11 @@ function factsOfField(field: DescField | DescExtension): Record<string, unknown>
   };
 }
 
-function factsOfEnum({
-  typeName,
-  name,
-  open,
-  sharedPrefix,
-  deprecated,
-  values,
-}: DescEnum): unknown {
+function factsOfEnum(described: DescEnum): unknown {
+  const { typeName, name, open, sharedPrefix, deprecated, values, value } = described;
   return {
     ...{ typeName, name, open, sharedPrefix, deprecated },
+    byNumber: Object.entries(value).map(([number, { name }]) => `${number} ${name}`),
     values: values.map((value) => ({
       ...{ name: value.name, localName: value.localName, number: value.number },
       ...{ jsonName: value.jsonName, deprecated: value.deprecated },
