@@ -26,7 +26,7 @@ export interface ConsoleStage extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
-export interface EnterOptions {
+interface EnterOptions {
   readonly namespace?: string;
   /** Candidates whose office is over do not stand again. */
   readonly once?: boolean;

@@ -12,6 +12,8 @@ export interface HandOver {
   readonly ttlMs?: number;
   readonly protocol?: "connect" | "grpc-web";
   readonly endpoints?: readonly string[];
+  /** What else the addresses of the tabs say. */
+  readonly query?: Readonly<Record<string, string>>;
 }
 
 /** Tabs of an election of which one leads and works, and the others wait. */
@@ -28,11 +30,11 @@ export const TTL_MS = 2_000;
  * machine the first to lead need not be the one.
  */
 export async function stand(stage: Stage, handOver: HandOver): Promise<Standing> {
-  const { what, tabs: count = 2, ttlMs = TTL_MS, protocol = "connect" } = handOver;
+  const { what, tabs: count = 2, ttlMs = TTL_MS, protocol = "connect", query = {} } = handOver;
   const tabs = stage.tabs(electionOf(what));
   const endpoints = handOver.endpoints ?? stage.cluster.urls;
   for (const candidate of ["ada", "bea", "cleo"].slice(0, count)) {
-    await tabs.open({ candidate, ttlMs, endpoints, protocol });
+    await tabs.open({ candidate, ttlMs, endpoints, protocol, query });
   }
   return { tabs, office: await tabs.settled() };
 }

@@ -5,6 +5,7 @@ import type { CDPSession } from "playwright-core";
 import { afterAll, beforeAll, expect, vi } from "vitest";
 import { busiestNode } from "../e2e/cluster-status.ts";
 import { testWith } from "../e2e/needed-tools.ts";
+import { eventually } from "../e2e/processes.ts";
 import { startBufferingProxy } from "./buffering-proxy.ts";
 import { CHROMIUM } from "./chromium.ts";
 import { endKept, stand, TTL_MS, untilNext, untilQueued } from "./hand-over.ts";
@@ -80,7 +81,8 @@ test("through a proxy that buffers, tabs stand by long polls, and say what to ch
   const standing = await stand(stage, { what, ttlMs: 2 * TTL_MS, endpoints: [proxy] });
 
   const isWarning = (line: string): boolean => line.startsWith("warning:") && line.includes(proxy);
-  expect(standing.office.tab.console().filter(isWarning)).toHaveLength(1);
+  const { tab } = standing.office;
+  await eventually("it warns", () => tab.console().some(isWarning));
   await untilNext(standing, what, ({ page }) => page.close({ runBeforeUnload: true }));
 
   await endKept(stage, standing, what);

@@ -8,11 +8,13 @@ import type { FencedCounter } from "./fenced-counter.ts";
 import { brokenRules, type HeldLook } from "./held-terms.ts";
 import { MARK, type Said, type SaidLine } from "./page/said.ts";
 
-export interface TabOptions {
+interface TabOptions {
   readonly candidate: string;
   readonly ttlMs: number;
   readonly endpoints: readonly string[];
   readonly protocol?: "connect" | "grpc-web";
+  /** What else its address says. */
+  readonly query?: Readonly<Record<string, string>>;
   /** For how long it tries to connect. Default 20 s: machines that run specs are busy. */
   readonly timeoutMs?: number;
   /** Where the page is, when not where the others are. */
@@ -65,7 +67,8 @@ export function createTabs(
   return {
     async open(options) {
       const { candidate, ttlMs, endpoints, protocol = "connect" } = options;
-      const query = new URLSearchParams({ election, candidate, counter, protocol });
+      const known = { election, candidate, counter, protocol };
+      const query = new URLSearchParams({ ...options.query, ...known });
       query.set("ttl", `${ttlMs}`);
       query.set("timeout", `${options.timeoutMs ?? 20_000}`);
       for (const endpoint of endpoints) query.append("endpoint", endpoint);

@@ -4,7 +4,7 @@
  * while it leads, and looks all the time whether it still does.
  *
  * `?endpoint=URL` (repeated), `election`, `candidate`, `ttl` and `timeout` in ms, `protocol`,
- * `counter=URL`.
+ * `counter=URL`; `timers=minute` and `workers=none` for what some browsers and policies do to pages.
  */
 
 import { connect, type Fence, type Leadership } from "@conclave/client/web";
@@ -40,6 +40,10 @@ const ticks = `setInterval(postMessage, ${LOOK_EVERY_MS}, 0)`;
 const ticker = new Worker(URL.createObjectURL(new Blob([ticks])));
 ticker.addEventListener("message", look);
 window.look = look;
+if (of("timers") === "minute") slowHiddenTimers();
+// As under a policy that allows none; made above, our own goes on.
+if (of("workers") === "none") Object.defineProperty(window, "Worker", { value: undefined });
+
 window.block = (ms) => {
   const end = performance.now() + ms;
   while (performance.now() < end) look();
@@ -49,6 +53,14 @@ try {
   await stand();
 } catch (error) {
   say({ kind: "failed", message: told(error) });
+}
+
+/** The timers of a page that has been in the back for long run once a minute. */
+function slowHiddenTimers(): void {
+  const own = window.setTimeout;
+  const slowed = (run: () => void, ms: number): number =>
+    own(run, document.hidden ? Math.max(ms, 60_000) : ms);
+  Object.defineProperty(window, "setTimeout", { value: slowed });
 }
 
 async function stand(): Promise<void> {
