@@ -26,6 +26,7 @@ export function fenceSnippets(namespace: string, name: string, term: bigint): re
         "",
         `// In the resource, which was handed a term (${term} at present):`,
         "const { status } = await election.checkFence(term);",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the program that it is copied to
         'if (status !== "current") throw new Error(`term ${term} is ${status}`);',
       ].join("\n"),
     },
