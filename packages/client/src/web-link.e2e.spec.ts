@@ -35,8 +35,8 @@ describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
     const client = await start({ endpoints: [shared.url], protocol });
     const orders = client.election(`orders-${protocol}`);
 
-    const value = await orders.lead(async ({ fence }) => String(fence), { ttlMs: 1_000 });
-    const leadership = await orders.campaign({ candidate: "a", ttlMs: 1_000 });
+    const value = await orders.lead(async ({ fence }) => String(fence), { ttlMs: 10_000 });
+    const leadership = await orders.campaign({ candidate: "a", ttlMs: 10_000 });
     await leadership.update({ zone: "1" });
 
     expect(value).toBe(`orders-${protocol}#1`);
@@ -89,7 +89,7 @@ describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
   test.concurrent("a leader stays the leader over a restart of the server, and a watch misses nothing", async () => {
     const server = await startServer();
     const client = await start({ endpoints: [server.url], protocol });
-    const leadership = await client.election("orders").campaign({ ttlMs: 10_000 });
+    const leadership = await client.election("orders").campaign({ ttlMs: 60_000 });
     const terms: bigint[] = [];
     void follow(client.election("other").watch(), (change) => {
       if (change.type === "elected") terms.push(change.view.term);
@@ -98,7 +98,7 @@ describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
     await until(() => terms.length === 1);
 
     await server.restart();
-    await until(() => client.state === "connected" && leadership.remainingMs > 9_000);
+    await until(() => client.state === "connected" && leadership.remainingMs > 58_000);
     await client.election("other").lead(async () => {});
 
     expect(String(leadership.assertHeld())).toBe("orders#1");
