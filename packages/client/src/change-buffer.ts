@@ -5,6 +5,8 @@
  * Changes of the queue or of metadata, and marks of progress, replace each other while they wait; a
  * change of office never is replaced. When that is not enough the buffer says that it is full, and
  * the watch stops asking until there is room: the server's history, not our memory, holds the rest.
+ * Snapshots do not fill it: they are views that the watch keeps in any case, and a snapshot that is
+ * broken off has to begin again.
  */
 
 import { createDeferred, type Deferred } from "./deferred.ts";
@@ -22,9 +24,11 @@ export class ChangeBuffer {
   readonly #changes: Change[] = [];
   #ending: Ending | undefined;
   #reader: Deferred<void> | undefined;
+  /** How many of those that wait are snapshots. */
+  #snapshots = 0;
 
   get isFull(): boolean {
-    return this.#changes.length >= CHANGES_MAX;
+    return this.#changes.length - this.#snapshots >= CHANGES_MAX;
   }
 
   get isEmpty(): boolean {
@@ -34,6 +38,7 @@ export class ChangeBuffer {
   push(change: Change): void {
     if (this.#ending !== undefined) return;
     const at = this.#replacedBy(change);
+    if (change.type === "snapshot") this.#snapshots += 1;
     if (at < 0) this.#changes.push(change);
     else this.#changes[at] = merged(this.#changes[at], change);
     this.#reader?.resolve();
@@ -54,6 +59,7 @@ export class ChangeBuffer {
       this.#reader = undefined;
     }
     const change = this.#changes.shift();
+    if (change?.type === "snapshot") this.#snapshots -= 1;
     if (change === undefined && this.#ending?.kind === "failed") throw this.#ending.error;
     return change;
   }
