@@ -199,9 +199,11 @@ export class Session implements AttachmentsOwner {
     // What carries renewals is known to live.
     const [renewed] = this.#business.partitions.map((p) => this.#attachments.route(p));
     this.#closingOver = renewed ?? [...this.#renewals.channels][0];
+    const mayBeRegistered = !this.#business.isEmpty;
     // Before the server hears of it: the next in line may lead at once.
     for (const partition of this.#offices.partitions) this.endOn(partition);
     if (this.#closingOver !== undefined) await this.#sayClosed(this.#closingOver);
+    else if (mayBeRegistered) this.#callClosed();
     this.#isClosed = true;
     this.#renewals.stop();
     this.#cancelJudgement();
@@ -284,6 +286,18 @@ export class Session implements AttachmentsOwner {
       };
       channel.flush();
     });
+  }
+
+  /**
+   * Nothing stands over which it could be said. A page says it nevertheless, by a call that waits for no
+   * welcome: it may be gone for good, and what it led would wait for a whole TTL.
+   */
+  #callClosed(): void {
+    const { runtime, endpoints } = this.#context;
+    if (runtime.page === undefined) return;
+    const attachment = runtime.link.attach(endpoints.first(), { frame: () => {}, end: () => {} });
+    attachment.send(create(AttachRequestSchema, { hello: this.hello(), closeSession: true }));
+    attachment.close();
   }
 
   #ask(partition: number, number: bigint, build: BuildCommand, listener: CallListener): void {

@@ -69,6 +69,10 @@ export class WebEndpoint implements WebAttachmentOwner {
   #isStale = false;
   #lastDialMs = Number.NEGATIVE_INFINITY;
   #redialMs = Number.NEGATIVE_INFINITY;
+  /** Whether anything was heard since the last dial; nothing is known against who was not dialled. */
+  #hasHeard = true;
+  /** Nor was anything between that dial and the one before. */
+  #isMute = false;
   #cancelDial: CancelTimer | undefined;
   #cancelWatch: CancelTimer | undefined;
   #heardMs = 0;
@@ -173,7 +177,8 @@ export class WebEndpoint implements WebAttachmentOwner {
   }
 
   get #dueMs(): number {
-    return this.#isAfresh ? this.#redialMs : this.#lastDialMs + RESTART_MS;
+    const isPaced = this.#isAfresh || this.#isMute;
+    return isPaced ? this.#redialMs : this.#lastDialMs + RESTART_MS;
   }
 
   #dial(): void {
@@ -183,15 +188,18 @@ export class WebEndpoint implements WebAttachmentOwner {
       this.#heardMs = nowMs;
       this.#isPolling = nowMs < this.#pollsUntilMs;
     }
-    this.#redialMs = nowMs + REDIAL_MS + this.#context.prng.below(REDIAL_MS);
     // A poll tells nothing before its end: one that asks for less than is wanted is of no use.
     if (this.#isPolling) this.#dropPolls();
     this.#open(this.#isPolling);
   }
 
   #open(isPoll: boolean): void {
-    const sinceMs = this.#context.clock.monotonicMs();
+    const { clock, prng } = this.#context;
+    const sinceMs = clock.monotonicMs();
     this.#lastDialMs = sinceMs;
+    this.#redialMs = sinceMs + REDIAL_MS + prng.below(REDIAL_MS);
+    this.#isMute = !this.#hasHeard;
+    this.#hasHeard = false;
     this.#lastStream += 1;
     const number = this.#lastStream;
     const stream = { number, isPoll, sinceMs, abort: new AbortController(), hasSpoken: false };
@@ -237,6 +245,8 @@ export class WebEndpoint implements WebAttachmentOwner {
   #hear(stream: PageStream, { id, told }: ListenResponse): void {
     if (!this.#streams.has(stream)) return;
     this.#heardMs = this.#context.clock.monotonicMs();
+    this.#hasHeard = true;
+    if (this.#isMute) this.#isAudible();
     if (!stream.hasSpoken) this.#beginsToSpeak(stream);
     const attachment = this.#attachments.get(id);
     if (attachment !== undefined && told.case === "frame")
@@ -246,6 +256,14 @@ export class WebEndpoint implements WebAttachmentOwner {
       attachment.end(errorFromFrame(told.value));
     }
     this.#dropReplaced(stream);
+  }
+
+  /** What was put off while it was mute is due sooner. */
+  #isAudible(): void {
+    this.#isMute = false;
+    this.#cancelDial?.();
+    this.#cancelDial = undefined;
+    this.#schedule();
   }
 
   #beginsToSpeak(stream: PageStream): void {
