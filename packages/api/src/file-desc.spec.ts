@@ -58,7 +58,7 @@ test.each([
 type Made = Map<string, DescFile>;
 
 const THEIRS: Made = new Map(Object.entries(library).filter(isFile));
-const OURS: Made = new Map(Object.entries({ ...library, ...wkt }).filter(isFile));
+const OURS: Made = new Map(Object.entries(Object.assign({}, library, wkt)).filter(isFile));
 
 function isFile(entry: [string, unknown]): entry is [string, DescFile] {
   return entry[0].startsWith("file_");
