@@ -260,6 +260,32 @@ test("a watch is asked for again where the last event said, and under its old re
   expect(scene.attachment.isWatching).toBe(false);
 });
 
+test("a snapshot that was told in part when another stream takes over is begun anew by the core", () => {
+  const scene = new Scene();
+  const request = { prefix: { prefix: "o" } };
+  scene.send({
+    watches: [
+      { id: 1n, request },
+      { id: 2n, request },
+      { id: 3n, request },
+    ],
+  });
+  const snapshot = { event: { case: "snapshot" as const, value: {} } };
+  const told = (id: bigint, value: object) => ({ id, outcome: { case: "event" as const, value } });
+  const end = { event: { case: "snapshotEnd" as const, value: {} }, resume: new Uint8Array([9]) };
+  scene.hear(1, { watchEvents: [told(1n, snapshot), told(2n, snapshot), told(2n, end)] });
+
+  scene.hear(2, { watchEvents: [told(1n, snapshot)] });
+
+  // What was deleted between the two snapshots would stay for ever.
+  const ended = scene.frames
+    .flatMap(({ watchEvents }) => watchEvents)
+    .filter(({ outcome }) => outcome.case === "ended");
+  expect(ended).toMatchObject([{ id: 1n, outcome: { value: { code: "unavailable" } } }]);
+  const asked = scene.attachment.asListener(false)?.watches.map(({ id }) => id);
+  expect(asked).toEqual([2n, 3n]);
+});
+
 test("a session's end is answered by a goodbye", async () => {
   const scene = new Scene();
   scene.send({ closeSession: true });

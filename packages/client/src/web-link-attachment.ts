@@ -21,6 +21,7 @@ import {
   type AttachRequest,
   type AttachResponse,
   AttachResponseSchema,
+  AttachWatchEventSchema,
   AttachWatchSchema,
   CandidacyState,
   CloseSessionRequestSchema,
@@ -69,6 +70,8 @@ interface Watch {
   readonly request: WatchRequest | undefined;
   /** Where the last event heard says to resume; empty before one did. */
   resume: Uint8Array;
+  /** Of its first snapshot something was told, and there is nowhere to resume yet. */
+  isHalfTold: boolean;
 }
 
 /** The session on one partition, as registered through this attachment. */
@@ -132,7 +135,7 @@ export class WebAttachment implements Attachment {
     if (this.isOver) return;
     for (const id of frame.unwatch) this.#watches.delete(id);
     for (const { id, request } of frame.watches) {
-      this.#watches.set(id, { request, resume: new Uint8Array() });
+      this.#watches.set(id, { request, resume: new Uint8Array(), isHalfTold: false });
     }
     this.#hello ??= frame.hello;
     const isToBeHeard =
@@ -164,11 +167,15 @@ export class WebAttachment implements Attachment {
     const isAnew = stream > this.#stream;
     if (isAnew) this.#told.begin();
     this.#stream = stream;
+    if (isAnew && !isFirst) this.#endHalfTold();
     for (const { id, outcome } of frame.watchEvents) {
       const watch = this.#watches.get(id);
       if (outcome.case === "ended") this.#watches.delete(id);
-      const resume = outcome.case === "event" ? outcome.value.resume : undefined;
-      if (watch !== undefined && resume !== undefined && resume.length > 0) watch.resume = resume;
+      if (watch === undefined || outcome.case !== "event") continue;
+      const { event, resume } = outcome.value;
+      if (resume.length > 0) watch.resume = resume;
+      watch.isHalfTold =
+        watch.resume.length === 0 && (watch.isHalfTold || event.case === "snapshot");
     }
     const gone = this.#told.take(frame);
     if (isAnew) frame.candidacies.sort(lossesFirst);
@@ -189,6 +196,19 @@ export class WebAttachment implements Attachment {
           }
         : {}),
     });
+  }
+
+  /**
+   * Their snapshots begin again from the first page: what was deleted since it was told would stay for
+   * ever. The core asks for them anew, and then knows what it has to miss.
+   */
+  #endHalfTold(): void {
+    const value = create(FrameErrorSchema, { code: "unavailable" });
+    for (const [id, { isHalfTold }] of this.#watches) {
+      if (!isHalfTold || !this.#watches.delete(id)) continue;
+      const event = create(AttachWatchEventSchema, { id, outcome: { case: "ended", value } });
+      this.#tell({ watchEvents: [event] });
+    }
   }
 
   #tell(frame: FramePart): void {

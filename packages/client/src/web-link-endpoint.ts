@@ -78,6 +78,8 @@ export class WebEndpoint implements WebAttachmentOwner {
   #heardMs = 0;
   #hasAnswered = false;
   #isPolling = false;
+  /** A stream has been in doubt, and none has spoken since: the next one is asked for with a poll beside it. */
+  #isDoubtful = false;
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
   #hasWarned = false;
 
@@ -205,7 +207,9 @@ export class WebEndpoint implements WebAttachmentOwner {
     const stream = { number, isPoll, sinceMs, abort: new AbortController(), hasSpoken: false };
     this.#streams.add(stream);
     void this.#run(stream);
-    if (!isPoll) this.#watchOver(stream, DOUBT_MS);
+    if (isPoll) return;
+    this.#watchOver(stream, this.#isDoubtful ? 0 : DOUBT_MS, () => this.#doubt());
+    this.#watchOver(stream, VERDICT_MS, () => this.#decide());
   }
 
   async #run(stream: PageStream): Promise<void> {
@@ -270,6 +274,7 @@ export class WebEndpoint implements WebAttachmentOwner {
     stream.hasSpoken = true;
     this.#hasAnswered = true;
     this.#keepListening();
+    if (!stream.isPoll) this.#isDoubtful = false;
     if (stream.isPoll) {
       this.#judge();
     } else if (this.#isPolling) {
@@ -294,23 +299,28 @@ export class WebEndpoint implements WebAttachmentOwner {
     for (const stream of this.#streams) if (stream.isPoll) this.#drop(stream);
   }
 
-  /** A stream that says nothing: asks by a poll whether it is held back, or begins afresh. */
-  #watchOver(stream: PageStream, waitMs: number): void {
+  #watchOver(stream: PageStream, waitMs: number, silent: () => void): void {
     this.#context.clock.setTimer(waitMs, () => {
-      if (stream.hasSpoken || !this.#streams.has(stream)) return;
-      const others = [...this.#streams].filter((other) => other.hasSpoken);
-      if (waitMs === DOUBT_MS) {
-        this.#watchOver(stream, VERDICT_MS - DOUBT_MS);
-        if (others.length > 0 || this.#isPolling) return;
-        this.#isPolling = true;
-        this.#open(true);
-      } else if (others.some(({ isPoll }) => !isPoll)) {
-        // Held back since lately, or out of connections, of which the one that stands has one.
-        this.lost(new Error(`${this.#url} answers on no further stream`));
-      } else {
-        this.#judge();
-      }
+      if (!stream.hasSpoken && this.#streams.has(stream)) silent();
     });
+  }
+
+  get #isHearing(): boolean {
+    return [...this.#streams].some(({ isPoll, hasSpoken }) => hasSpoken && !isPoll);
+  }
+
+  /** Asks by a poll whether the stream is held back, or the node slow. */
+  #doubt(): void {
+    if (this.#isHearing || this.#isPolling) return;
+    this.#isDoubtful = true;
+    this.#isPolling = true;
+    this.#open(true);
+  }
+
+  #decide(): void {
+    // Held back since lately, or out of connections, of which the one that stands has one.
+    if (this.#isHearing) this.lost(new Error(`${this.#url} answers on no further stream`));
+    else this.#judge();
   }
 
   /** A poll that is answered, while a stream that was asked for long before says nothing, tells why. */

@@ -93,6 +93,20 @@ test("where streams are held back since a while who joins is heard all the same,
   expect(String((await campaign).assertHeld())).toBe("orders#1");
 });
 
+test("where a slow path holds streams back the page connects all the same before its time is up", async () => {
+  const world = createWebWorld();
+  const { connected } = world.page({
+    prepare: (network) => {
+      network.isBuffering = true;
+      network.latencyMs = 500;
+    },
+  });
+
+  await world.advance(5_000);
+
+  expect((await connected).state).toBe("connected");
+});
+
 test("a path that holds nothing back any more is found out at the first dial after five minutes", async () => {
   const world = createWebWorld();
   const { network } = await world.open({

@@ -30,7 +30,7 @@ afterAll(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-describe.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
+describe.concurrent.each(["connect", "grpc-web"] as const)("over %s", (protocol) => {
   test.concurrent("a real server elects, moves, lists and refuses", async () => {
     const client = await start({ endpoints: [shared.url], protocol });
     const orders = client.election(`orders-${protocol}`);
