@@ -22,6 +22,11 @@ beforeAll(async () => {
   stage = await createConsoleStage();
   await stage.enter("orders", ["ada", "bea", "cleo"]);
   await stage.enter("billing", ["dora"], { namespace: "shop" });
+  await stage.enter("reports", ["eve"], { once: true });
+  const { admin } = stage.client.election("orders");
+  await admin.anoint("bea", { reason: "host 1 is restarted" });
+  await admin.anoint("ada", { reason: "host 1 is back" });
+  await stage.client.election("reports").admin.evict("eve", { reason: "reports are off" });
 });
 
 afterAll(() => stage?.[Symbol.asyncDispose]());
@@ -72,7 +77,7 @@ const SCREENS: readonly Screen[] = [
     },
     shows: "Waits for",
   },
-  { name: "events", reach: (page) => press(page, "g", "v"), shows: "Events" },
+  { name: "events", reach: (page) => press(page, "g", "v"), shows: "prefer bea" },
   { name: "cluster", reach: (page) => press(page, "g", "c"), shows: "Partition 1" },
   { name: "keys", reach: (page) => press(page, "?"), shows: "Go to the cluster" },
 ];
@@ -89,6 +94,9 @@ test.each(LOOKS)(
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: HEIGHT });
     await gridOf(page, "orders");
+    // Something for the screen of events, which shows what has happened since.
+    const { admin } = stage.client.election("orders");
+    for (const name of ["cleo", "bea"]) await admin.promote(name, { reason: `prefer ${name}` });
 
     for (const { name, reach, shows } of SCREENS) {
       await reach(page);
@@ -106,6 +114,30 @@ test.each(LOOKS)(
     expect(stage.complaints).toEqual([]);
   },
 );
+
+test("every screen is reached by mouse", async () => {
+  const page = await stage.open("");
+  const titled = (name: string | RegExp): Promise<void> =>
+    page.getByRole("heading", { name, level: 1 }).waitFor();
+  await gridOf(page, "orders");
+
+  for (const name of ["Events", "Cluster", "Sessions", "Elections"]) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await titled(name);
+  }
+  await page.getByRole("rowheader", { name: "orders" }).click();
+  await titled("orders");
+  await page.getByRole("link", { name: "All elections" }).click();
+  await titled("Elections");
+  await page.getByRole("link", { name: "Sessions", exact: true }).click();
+  await page.getByRole("rowheader", { name: "dora" }).click();
+  await titled(/^Session/);
+  await page.getByRole("link", { name: "billing" }).click();
+  await titled("billing");
+
+  await page.close();
+  expect(stage.complaints).toEqual([]);
+});
 
 test("the address of an election and of a session can be opened anew", async () => {
   const first = await stage.open("#/elections/shop/billing");

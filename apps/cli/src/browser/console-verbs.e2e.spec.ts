@@ -41,8 +41,7 @@ test.each(DEEDS)(
     const election = `to-${verb}`;
     await stage.enter(election, ["ada", "bea", "cleo"]);
     const address = `#/elections/default/${election}`;
-    const [here, there] = [await stage.open(address, 1), await stage.open("#/events", 2)];
-    await there.getByRole("heading", { name: "Events" }).waitFor();
+    const [here, there] = [await stage.open(address, 1), await eventsAfter(election, 2)];
     await here.bringToFront();
     await queueOf(here, ["ada", "bea", "cleo"]);
     const reason = `maintenance by ${verb}`;
@@ -119,9 +118,9 @@ test("a partition gets another leader in one tab, and the other shows it", async
 });
 
 test("the events are saved as a file from the page", async () => {
-  const page = await stage.open("#/events");
-  await page.getByText("Nothing has happened yet").waitFor();
-  await stage.enter("saved", ["ada"]);
+  await stage.enter("saved", ["ada", "bea"]);
+  const page = await eventsAfter("saved", 1);
+  await stage.client.election("saved").admin.anoint("bea");
   await page.getByRole("grid").getByText("saved").first().waitFor();
 
   await page.getByRole("button", { name: "JSON" }).click();
@@ -148,6 +147,16 @@ test("a console whose servers are gone says since when it is stale, and is live 
   await queueOf(page, ["ada", "bea"]);
   await page.close();
 });
+
+/** Opens the screen of events on a page that follows this election by now. */
+async function eventsAfter(election: string, node: number): Promise<Page> {
+  const page = await stage.open("#/elections", node);
+  await page.getByRole("rowheader", { name: election, exact: true }).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("v");
+  await page.getByRole("heading", { name: "Events" }).waitFor();
+  return page;
+}
 
 async function byMouse(page: Page, button: string, reason: string): Promise<void> {
   await page.getByRole("button", { name: button }).click();
