@@ -24,6 +24,8 @@ export interface Attachment {
 }
 
 export interface Link {
+  /** That an attachment ends tells no server anything of its client, so it starts no disconnect grace. */
+  readonly startsNoGrace?: true;
   /** Begins to attach; failure to connect is told through `end`. Never calls the listener at once. */
   attach(endpoint: string, listener: AttachmentListener): Attachment;
   /** Lets go of idle connections; called when the client is closed. */

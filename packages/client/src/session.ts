@@ -258,7 +258,8 @@ export class Session implements AttachmentsOwner {
   detached(channel: Channel, isGoodbye: boolean): void {
     this.#renewals.detached(channel);
     // What lives on another attachment need not wait for its turn to be out of doubt.
-    for (const partition of this.#leases.ended(channel, isGoodbye)) this.#renewals.soon(partition);
+    const startsNoGrace = isGoodbye || this.#context.runtime.link.startsNoGrace === true;
+    for (const p of this.#leases.ended(channel, startsNoGrace)) this.#renewals.soon(p);
     this.#judge();
     this.#calls.lost(channel);
     if (channel === this.#closingOver) this.#closed?.();

@@ -49,3 +49,19 @@ test("an endpoint that takes what is asked and never answers is soon dialled at 
   // The second is for who joined at once, the third the poll that doubts the silence.
   for (const gap of gaps.slice(2)) expect(gap).toBeGreaterThanOrEqual(1_000);
 });
+
+test("a short grace costs a page nothing when its stream breaks: no server starts it", async () => {
+  const world = createWebWorld();
+  const { client, network } = await world.open();
+  const campaign = client.election("orders").campaign({ ttlMs: 10_000, graceMs: 500 });
+  await world.advance(500);
+  const leadership = await campaign;
+
+  network.cut();
+  await world.advance(900);
+  network.heal();
+  await world.advance(3_000);
+
+  expect(leadership.signal.aborted).toBe(false);
+  expect(String(leadership.assertHeld())).toBe("orders#1");
+});

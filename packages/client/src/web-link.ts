@@ -76,6 +76,7 @@ export function createWebLink(options: WebLinkOptions): WebLink {
     for (const endpoint of endpoints.values()) endpoint.end(cause);
   };
   return {
+    startsNoGrace: true,
     attach(url, listener) {
       let endpoint = endpoints.get(url);
       if (endpoint === undefined) {

@@ -58,6 +58,7 @@ function webRuntime({ protocol = "connect", token }: WebConnectOptions): Runtime
   const page = new WebPageLife({ scope, document, link, clock });
   return {
     link: {
+      startsNoGrace: true,
       attach: (endpoint, listener) => link.attach(endpoint, listener),
       close: () => {
         link.close();
