@@ -26,7 +26,6 @@ import {
   CandidacyState,
   CloseSessionRequestSchema,
   ElectionService,
-  type EnterRequest,
   type FrameError,
   FrameErrorSchema,
   KeepAliveRequestSchema,

@@ -4,7 +4,6 @@
 import type { ListNamespacesRequest, ListSessionsRequest } from "@conclave/api/cluster";
 import { defaultLimits, isName } from "@conclave/fsm";
 import type { OperationOutcome, QuestionOutcome } from "../replica/cluster-operation.ts";
-import { isFailure } from "./bounds.ts";
 import { type Failure, invalidField, notApplied } from "./failure.ts";
 
 const NODE_MAX = 65_535;
