@@ -34,7 +34,8 @@ interface EnterOptions {
 
 export async function createConsoleStage(): Promise<ConsoleStage> {
   const scene = createScene();
-  const [browser, cluster] = await Promise.all([startChromium(scene), startCluster(scene)]);
+  const browser = await startChromium(scene);
+  const cluster = await startCluster(scene);
   const clients: Client[] = [];
   const dial = async (namespace: string): Promise<Client> => {
     const client = await connect({ endpoints: cluster.urls, namespace });

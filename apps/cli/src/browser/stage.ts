@@ -40,12 +40,11 @@ export async function createStage({
 }: StageOptions = {}): Promise<Stage> {
   const scene = createScene();
   const origin = await servePages(scene, () => join(scene.folder, "page"));
-  const [browser, cluster, counters] = await Promise.all([
-    startChromium(scene),
-    startServers(scene, origin, tls),
-    serveCounters(scene),
-    buildPage(scene, page),
-  ]);
+  // One after the other: what starts has to be there within a bound, and machines have two cores.
+  await buildPage(scene, page);
+  const browser = await startChromium(scene);
+  const cluster = await startServers(scene, origin, tls);
+  const counters = await serveCounters(scene);
   return {
     scene,
     browser,
