@@ -25,7 +25,9 @@ type Event =
         | "show"
         | "hold"
         | "slow"
-        | "watch";
+        | "watch"
+        | "leave"
+        | "return";
       readonly page: number;
     }
   | { readonly kind: "anoint" | "evict"; readonly page: number }
@@ -34,7 +36,7 @@ type Event =
 const event: fc.Arbitrary<Event> = fc.record({
   kind: fc.constantFrom(
     ...(["cut", "heal", "offline", "online", "hide", "show", "hold", "slow"] as const),
-    ...(["watch", "anoint", "evict", "die", "rise"] as const),
+    ...(["watch", "anoint", "evict", "die", "rise", "leave", "return"] as const),
   ),
   page: fc.nat(PAGES - 1),
 });
@@ -144,6 +146,12 @@ function befall(world: WebWorld, tabs: readonly Tab[], { kind, page: n }: Event)
         .next()
         .catch(() => {});
       break;
+    case "leave":
+      page.scope.dispatchEvent(new Event("pagehide"));
+      break;
+    case "return":
+      page.scope.dispatchEvent(new Event("pageshow"));
+      break;
     case "anoint":
     case "evict":
       if (world.server.election(MOVED) !== undefined) world.server.move(kind, MOVED, `${n}`);
@@ -161,6 +169,7 @@ function recover(page: Tab["page"]): void {
   page.network.isBuffering = false;
   page.network.latencyMs = 0;
   page.online.set(true);
+  page.scope.dispatchEvent(new Event("pageshow"));
   page.link.show();
 }
 
