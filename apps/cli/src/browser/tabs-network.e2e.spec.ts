@@ -45,7 +45,7 @@ test("a tab that goes offline and online all the time dials each server once a s
   const dials = followDials(tab);
 
   const fromMs = Date.now();
-  for (let i = 0; i < 20; i += 1) {
+  for (let i = 0; i < 14; i += 1) {
     await setOffline(devtools, i % 2 === 0);
     await delay(300);
   }

@@ -19,7 +19,7 @@ declare global {
   }
 }
 
-const LOOK_EVERY_MS = 10;
+const LOOK_EVERY_MS = 25;
 
 const query = new URLSearchParams(location.search);
 const of = (name: string): string => query.get(name) ?? "";
