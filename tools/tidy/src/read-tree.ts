@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reads the repository's text files from disk. It may not judge them. */
+/** Reads the repository's files from disk. It may not judge them. */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const SKIPPED = new Set([".git", ".turbo", ".conclave", "coverage", "dist", "nod
 /** Larger files are test data; no rule of ours reads them. */
 const BYTES_MAX = 1_000_000;
 
-/** All files below `root` that are text, by path from there. */
+/** All files below `root` by path from there; pictures, and what else is no text, as empty ones. */
 export function readTree(root: string): Tree {
   const tree = new Map<string, string>();
   collect(root, "", tree);
@@ -28,7 +28,7 @@ function collect(root: string, folder: string, tree: Map<string, string>): void 
       if (!SKIPPED.has(entry.name)) collect(root, path, tree);
     } else if (entry.isFile() && statSync(join(root, path)).size <= BYTES_MAX) {
       const bytes = readFileSync(join(root, path));
-      if (!bytes.includes(0)) tree.set(path, bytes.toString("utf8"));
+      tree.set(path, bytes.includes(0) ? "" : bytes.toString("utf8"));
     }
   }
 }
