@@ -190,16 +190,15 @@ export class WebEndpoint implements WebAttachmentOwner {
       this.#heardMs = nowMs;
       this.#isPolling = nowMs < this.#pollsUntilMs;
     }
+    this.#redialMs = nowMs + REDIAL_MS + this.#context.prng.below(REDIAL_MS);
     // A poll tells nothing before its end: one that asks for less than is wanted is of no use.
     if (this.#isPolling) this.#dropPolls();
     this.#open(this.#isPolling);
   }
 
   #open(isPoll: boolean): void {
-    const { clock, prng } = this.#context;
-    const sinceMs = clock.monotonicMs();
+    const sinceMs = this.#context.clock.monotonicMs();
     this.#lastDialMs = sinceMs;
-    this.#redialMs = sinceMs + REDIAL_MS + prng.below(REDIAL_MS);
     this.#isMute = !this.#hasHeard;
     this.#hasHeard = false;
     this.#lastStream += 1;
