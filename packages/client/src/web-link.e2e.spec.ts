@@ -110,7 +110,7 @@ describe.concurrent.each(["connect", "grpc-web"] as const)("over %s", (protocol)
 test.concurrent("through a proxy that passes no answer on before its end the page polls, and is told all the same", async () => {
   const proxy = await startHoldingProxy(shared.url);
   const [held, free] = [
-    await start({ endpoints: [proxy] }),
+    await start({ endpoints: [proxy], timeoutMs: 30_000 }),
     await start({ endpoints: [shared.url] }),
   ];
   const seen: string[] = [];
