@@ -34,6 +34,15 @@ interface EnterOptions {
 
 export async function createConsoleStage(): Promise<ConsoleStage> {
   const scene = createScene();
+  try {
+    return await setStage(scene);
+  } catch (error) {
+    await scene[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function setStage(scene: Scene): Promise<ConsoleStage> {
   const browser = await startChromium(scene);
   const cluster = await startCluster(scene);
   const clients: Client[] = [];

@@ -34,11 +34,20 @@ export interface StageOptions {
   readonly tls?: boolean;
 }
 
-export async function createStage({
-  page = TAB_PAGE,
-  tls = false,
-}: StageOptions = {}): Promise<Stage> {
+export async function createStage(options: StageOptions = {}): Promise<Stage> {
   const scene = createScene();
+  try {
+    return await setStage(scene, options);
+  } catch (error) {
+    await scene[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function setStage(
+  scene: Scene,
+  { page = TAB_PAGE, tls = false }: StageOptions,
+): Promise<Stage> {
   const origin = await servePages(scene, () => join(scene.folder, "page"));
   // One after the other: what starts has to be there within a bound, and machines have two cores.
   await buildPage(scene, page);
