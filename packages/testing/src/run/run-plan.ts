@@ -58,9 +58,17 @@ class Run {
   readonly #judge: Judge;
   readonly #departures = new Departures();
   readonly #counts: Record<string, number> = {};
+  /** When somebody was last seen to lead each election. */
+  readonly #ledMs = new Map<string, number>();
+  /** For how long an office may be nobody's: a service drains, and its work goes on for a while. */
+  readonly #lingersMs: number;
 
   constructor(plan: Plan, world: World) {
     this.#plan = plan;
+    const lingering = plan.clients.map(({ serving }) =>
+      serving === undefined ? 0 : serving.drainMs + serving.lingersMs,
+    );
+    this.#lingersMs = Math.max(...lingering);
     this.#world = world;
     this.#crew = new Crew(world, plan);
     this.#judge = new Judge(world, plan.isBeyond ? RULES_OF_ANY_TIME : RULES);
@@ -129,8 +137,11 @@ class Run {
     if (down.length > 0) return `${down.map(({ host, state }) => `${host} is ${state}`)}`;
     const leaderless = this.#leaderless();
     if (leaderless.length > 0) return `nobody leads the groups ${leaderless}`;
-    const led = new Set(this.#crew.beliefs().map(({ election }) => election));
-    const vacant = this.#crew.waiting().filter(({ election }) => !led.has(election));
+    const nowMs = this.#world.timeMs;
+    for (const { election } of this.#crew.beliefs()) this.#ledMs.set(election, nowMs);
+    const isVacant = (election: string): boolean =>
+      nowMs - (this.#ledMs.get(election) ?? Number.NEGATIVE_INFINITY) > this.#lingersMs;
+    const vacant = this.#crew.waiting().filter(({ election }) => isVacant(election));
     return vacant.map(({ election, candidate }) => `${candidate} waits for ${election}`).join();
   }
 
