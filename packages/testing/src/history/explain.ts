@@ -21,7 +21,10 @@ export function explain(history: History, deepest: Deepest): readonly string[] {
   const found = findOrder(planOf(spare), MOVES_MAX, false);
   const shown = found.kind === "not-ordered" ? found.deepest : deepest;
   const placed = shown.order.map(({ operation }) => operation);
-  const blocked = [...new Set(shown.blocked.map(({ operation }) => operation))];
+  // By when they began: stale readings fit any past, and would hide all others.
+  const blocked = [...new Set(shown.blocked.map(({ operation }) => operation))].sort((a, b) =>
+    a.startNs < b.startNs ? -1 : 1,
+  );
   return [
     `${spare.operations.length} operations cannot be ordered; the last of those that can:`,
     ...[...new Set(placed)].slice(-SHOWN).map((operation) => `  ${operationText(operation)}`),
