@@ -14,6 +14,7 @@ import type { CancelTimer, Clock, Prng } from "@conclave/base";
 import { ElectionError } from "./error.ts";
 import type { Attachment, AttachmentListener } from "./link.ts";
 import { WebAttachment, type WebAttachmentOwner } from "./web-link-attachment.ts";
+import { Starvation } from "./web-link-starvation.ts";
 import type { WebTokens } from "./web-link-token.ts";
 import type { WebTransport } from "./web-transport.ts";
 import { errorFromFrame } from "./wire-errors.ts";
@@ -45,6 +46,8 @@ const POLLS_FOR_MS = 5 * 60_000;
 const POLL_MS = 10_000;
 /** For who waits for a welcome, which ends no poll. */
 const SHORT_POLL_MS = 50;
+/** For how long a page gives way to other tabs, and how often it polls then. */
+const GIVES_WAY_MS = { lasts: 60_000, pause: 1_000 };
 /** Watches are told of progress every 10 s: where nothing comes the path is dead, and nobody said so. */
 const SILENCE_MS = 25_000;
 /** Of them one has spoken and one is to take its place. */
@@ -82,10 +85,13 @@ export class WebEndpoint implements WebAttachmentOwner {
   #isDoubtful = false;
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
   #hasWarned = false;
+  #givesWay = false;
+  readonly #starvation: Starvation;
 
   constructor(url: string, context: WebEndpointContext) {
     this.#url = url;
     this.#context = context;
+    this.#starvation = new Starvation(context.clock, () => this.#giveWay());
   }
 
   attach(listener: AttachmentListener): Attachment {
@@ -136,7 +142,7 @@ export class WebEndpoint implements WebAttachmentOwner {
     const token = await tokens.current();
     signal.throwIfAborted();
     const call = { endpoint: this.#url, method, message, token, signal };
-    return oneAnswer((take) => transport.call(call, take));
+    return this.#starvation.await(oneAnswer((take) => transport.call(call, take)));
   };
 
   askLast: WebAttachmentOwner["askLast"] = (method, message) => {
@@ -152,6 +158,7 @@ export class WebEndpoint implements WebAttachmentOwner {
     this.#cancelDial?.();
     this.#cancelDial = undefined;
     this.#cancelWatch?.();
+    this.#starvation.reset();
     this.#isPolling = false;
     return released;
   }
@@ -180,12 +187,17 @@ export class WebEndpoint implements WebAttachmentOwner {
 
   get #dueMs(): number {
     const isPaced = this.#isAfresh || this.#isMute;
-    return isPaced ? this.#redialMs : this.#lastDialMs + RESTART_MS;
+    if (isPaced) return this.#redialMs;
+    return this.#lastDialMs + (this.#givesWay ? GIVES_WAY_MS.pause : RESTART_MS);
   }
 
   #dial(): void {
     if (!this.#isStale || !this.#context.mayDial()) return;
     const nowMs = this.#context.clock.monotonicMs();
+    if (this.#givesWay && nowMs >= this.#pollsUntilMs) {
+      this.#givesWay = false;
+      this.#isPolling = false;
+    }
     if (this.#isAfresh) {
       this.#heardMs = nowMs;
       this.#isPolling = nowMs < this.#pollsUntilMs;
@@ -239,7 +251,7 @@ export class WebEndpoint implements WebAttachmentOwner {
   #request(isPoll: boolean): ReturnType<typeof create<typeof ListenRequestSchema>> {
     const attachments = [...this.#attachments.values()];
     const listeners = attachments.flatMap((a) => a.asListener(isPoll) ?? []);
-    const isLong = attachments.every(({ stream }) => stream > 0);
+    const isLong = !this.#givesWay && attachments.every(({ stream }) => stream > 0);
     const nanos = 1_000_000 * (isLong ? 0 : SHORT_POLL_MS);
     const poll = { seconds: BigInt(isLong ? POLL_MS / 1_000 : 0), nanos };
     return create(ListenRequestSchema, { listeners, ...(isPoll ? { poll } : {}) });
@@ -324,8 +336,7 @@ export class WebEndpoint implements WebAttachmentOwner {
 
   /** A poll that is answered, while a stream that was asked for long before says nothing, tells why. */
   #judge(): void {
-    const { clock, warn } = this.#context;
-    const nowMs = clock.monotonicMs();
+    const nowMs = this.#context.clock.monotonicMs();
     const held = [...this.#streams].filter(
       ({ isPoll, hasSpoken, sinceMs }) => !isPoll && !hasSpoken && sinceMs + VERDICT_MS <= nowMs,
     );
@@ -333,12 +344,30 @@ export class WebEndpoint implements WebAttachmentOwner {
     if (held.length === 0 || !isAnswered || !this.#isPolling) return;
     for (const stream of held) this.#drop(stream);
     this.#pollsUntilMs = nowMs + POLLS_FOR_MS;
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
-    warn(
-      `${this.#url}: something on the way holds streams back, so this page polls instead, and hears ` +
+    this.#warnOnce(
+      "something on the way holds streams back, so this page polls instead, and hears " +
         "late of what it polls for: turn buffering off there (nginx: proxy_buffering off)",
     );
+  }
+
+  /** No call gets through: lets go of the connection that the stream holds, as other tabs will. */
+  #giveWay(): void {
+    if (!this.#url.startsWith("http:") || this.#isPolling || this.#streams.size === 0) return;
+    this.#warnOnce(
+      "calls get no connection, as where a browser has more than five tabs on a host over HTTP/1.1, " +
+        "so this page polls once a second instead: serve TLS, over which nodes speak HTTP/2",
+    );
+    for (const stream of this.#streams) this.#drop(stream);
+    this.#isPolling = true;
+    this.#givesWay = true;
+    this.#pollsUntilMs = this.#context.clock.monotonicMs() + GIVES_WAY_MS.lasts;
+    this.changed();
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#context.warn(`${this.#url}: ${message}`);
   }
 
   /** Ends what has fallen silent. */
