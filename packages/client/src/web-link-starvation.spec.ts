@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
-import type { Client } from "./election.ts";
 import type { Leadership } from "./leadership.ts";
 import type { MemoryFetch } from "./memory/memory-fetch.ts";
-import { createWebWorld, type Page } from "./web-link-world.ts";
+import { createWebWorld } from "./web-link-world.ts";
 
 /** What a browser opens to one host over HTTP/1.1, for all its tabs. */
 const CONNECTIONS = 6;
@@ -11,7 +10,7 @@ const CONNECTIONS = 6;
 test("more tabs than a browser has connections elect one leader, which keeps its office", async () => {
   const world = createWebWorld();
   const browser = new Browser();
-  const tabs: (Omit<Page, "client"> & { readonly connected: Promise<Client> })[] = [];
+  const tabs: ReturnType<typeof world.page>[] = [];
   const held: Leadership[] = [];
   for (let i = 0; i < 8; i++) {
     const tab = world.page({ prepare: (network) => browser.limit(network), timeoutMs: 60_000 });
