@@ -41,6 +41,11 @@ interface AttachedSession {
   readonly held: Map<string, HeldCandidacy>;
 }
 
+interface Owned {
+  readonly name: string;
+  readonly sessionId: SessionId;
+}
+
 interface HeldCandidacy {
   readonly key: PrimitiveKey;
   readonly candidate: string;
@@ -126,26 +131,32 @@ export class Candidacies {
   publish(change: Change): void {
     if (this.#sessions.size === 0) return;
     const prefix = `${keyText(change.key)}\0`;
-    for (const { candidate } of change.left) this.#leave(change, prefix, candidate.name);
-    for (const { candidate } of change.updated) {
-      const holder = this.#holders.get(prefix + candidate.name);
-      // Taken over by another session, in place.
-      const isTaken = holder !== undefined && holder.sessionId !== candidate.sessionId;
-      if (isTaken) this.#leave(change, prefix, candidate.name);
-      const taker = this.#sessions.get(candidate.sessionId);
-      const held = { key: change.key, candidate: candidate.name };
-      if (taker !== undefined) this.#hold(taker, prefix + candidate.name, held);
+    for (const { candidate } of change.left) {
+      this.#take(change, prefix, candidate);
+      this.#leave(change, prefix, candidate.name);
     }
-    for (const { candidate } of change.joined) {
-      const joining = this.#sessions.get(candidate.sessionId);
-      const held = { key: change.key, candidate: candidate.name };
-      if (joining !== undefined) this.#hold(joining, prefix + candidate.name, held);
-    }
+    for (const { candidate } of change.updated) this.#take(change, prefix, candidate);
+    for (const { candidate } of change.moved) this.#take(change, prefix, candidate);
+    for (const { candidate } of change.joined) this.#take(change, prefix, candidate);
     this.#tellOffice(change, prefix);
+  }
+
+  /**
+   * The candidacy is this session's. Who was known to hold it has lost it: it was taken over in place,
+   * perhaps long before, since that of one who waits changes nothing that is seen.
+   */
+  #take(change: Change, prefix: string, { name, sessionId }: Owned): void {
+    const holder = this.#holders.get(prefix + name);
+    if (holder?.sessionId === sessionId) return;
+    if (holder !== undefined) this.#leave(change, prefix, name);
+    const taker = this.#sessions.get(sessionId);
+    const held = { key: change.key, candidate: name };
+    if (taker !== undefined) this.#hold(taker, prefix + name, held);
   }
 
   #tellOffice(change: Change, prefix: string): void {
     const { leader, leaderBefore } = change;
+    if (leader !== undefined) this.#take(change, prefix, leader);
     const isSame =
       leader?.name === leaderBefore?.name && leader?.sessionId === leaderBefore?.sessionId;
     if (isSame) return;
