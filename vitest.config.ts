@@ -15,9 +15,8 @@ const config: ViteUserConfig = defineConfig({
     // Both only guard against hanging: a wait is for a condition, and no test judges a duration.
     testTimeout: 60_000,
     expect: { poll: { timeout: 30_000, interval: 20 } },
-    // Vitest would leave one core idle; and tests of real processes wait for a good part of their time,
-    // so that two of them at once left a fifth of two cores unused.
-    maxWorkers: 3,
+    // Vitest would leave one core idle; tests of real processes wait more than they work.
+    maxWorkers: 2,
   },
 });
 
