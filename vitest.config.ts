@@ -15,6 +15,9 @@ const config: ViteUserConfig = defineConfig({
     // Both only guard against hanging: a wait is for a condition, and no test judges a duration.
     testTimeout: 60_000,
     expect: { poll: { timeout: 30_000, interval: 20 } },
+    // Our modules keep no state of their own, and loading them anew for each of some 300 files takes
+    // longer than most of their tests.
+    isolate: false,
     // Vitest would leave one core idle; tests of real processes wait more than they work.
     maxWorkers: 2,
   },
