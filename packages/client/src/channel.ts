@@ -56,7 +56,7 @@ export interface ChannelContext {
   /** What the node at this URL says of its cluster, now. */
   readonly told: (cluster: ClusterInfo, url: string) => void;
   /** Told of every attempt that failed, for the error of a caller who waits in vain. */
-  readonly failed: (cause: unknown) => void;
+  readonly failed: (cause: unknown, url: string) => void;
 }
 
 export class Channel {
@@ -241,7 +241,7 @@ export class Channel {
     this.#addresses.failed(this.#endpoint);
     if (this.#isTrying) this.#attempted("failed");
     else this.#context.pace.failed(this.#endpoint);
-    this.#context.failed(cause);
+    this.#context.failed(cause, this.#endpoint);
     if (wasAttached) this.#owner.detached(this, this.#saidGoodbye);
     if (!this.#isClosed) this.#schedule();
   }

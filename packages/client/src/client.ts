@@ -23,7 +23,10 @@ const DEFAULT_CONNECT_MS = 5_000;
 /** What of `ConnectOptions` is the core's business; the rest has gone into the runtime's link. */
 export type ClientOptions = Omit<ConnectOptions, "token">;
 
-/** Resolves when a node has answered; throws TIMEOUT, OTHER_CLUSTER, ABORTED or INVALID otherwise. */
+/**
+ * Resolves when a node has let us in; throws DENIED as soon as every endpoint has refused to, else TIMEOUT,
+ * OTHER_CLUSTER, ABORTED or INVALID.
+ */
 export async function createClient(runtime: Runtime, options: ClientOptions): Promise<Client> {
   checkConnect(options);
   const client = new ConnectedClient(runtime, options);
@@ -62,6 +65,8 @@ class ConnectedClient implements Client {
   readonly #attached = createDeferred<void>();
   readonly #leavePage: (() => void) | undefined;
   #lastFailure: unknown;
+  /** By endpoint: of those that have answered last, and do not let us in. */
+  readonly #refusals = new Map<string, ElectionError>();
   #closed: Promise<void> | undefined;
 
   constructor(runtime: Runtime, options: ClientOptions) {
@@ -78,8 +83,13 @@ class ConnectedClient implements Client {
       pace: new DialPace(runtime.clock),
       admit: (welcome) => this.#pin.admit(welcome),
       told: (cluster, url) => topology.learn(url, cluster),
-      failed: (cause) => {
+      failed: (cause, url) => {
         this.#lastFailure = cause;
+        this.#refusals.delete(url);
+        if (!(cause instanceof ElectionError) || cause.code !== "DENIED") return;
+        this.#refusals.set(url, cause);
+        // Whoever is left might let us in; when nobody is, waiting changes nothing.
+        if (this.#refusals.size >= endpoints.count) this.#attached.reject(cause);
       },
     };
     this.#sessions = new Sessions(context);
@@ -168,7 +178,8 @@ class ConnectedClient implements Client {
   }
 
   #noAnswer(timeoutMs: number): ElectionError {
-    const cause = this.#lastFailure;
+    const [refusal] = this.#refusals.values();
+    const cause = refusal ?? this.#lastFailure;
     if (cause instanceof ElectionError && cause.code !== "TIMEOUT") return cause;
     const why = cause instanceof Error ? `: ${cause.message}` : "";
     return new ElectionError("TIMEOUT", `no endpoint answered within ${timeoutMs} ms${why}`, {

@@ -149,32 +149,72 @@ test("a slow node is not taken for a path that holds streams back", async () => 
   expect(network.openCount).toBe(1);
 });
 
-test("a page of an origin that is not allowed is told which, and how to allow it", async () => {
-  Object.defineProperty(globalThis, "location", {
-    value: { origin: "https://shop.example.org" },
-    configurable: true,
-  });
-  const world = createWebWorld();
-  const { connected, network } = world.page({
-    timeoutMs: 4_000,
-    prepare: (foreign) => {
-      foreign.isForeign = true;
-    },
-  });
-  await world.advance(4_100);
+test("a page of an origin that no endpoint allows is told so at once, and how to allow it", async () => {
+  comeFromElsewhere();
+  const world = createWebWorld({ nodeCount: 3 });
+  const { connected, network } = world.page({ timeoutMs: 60_000, prepare: refuseOrigin });
+  await world.advance(1_000);
 
-  await expect(connected).rejects.toMatchObject({
+  const error = await Promise.race([connected, world.settle()]).catch((error: unknown) => error);
+  expect(error).toMatchObject({
     code: "DENIED",
     message: expect.stringContaining("--cors-origin https://shop.example.org"),
   });
-  expect(network.calls.some(({ name }) => name === "/healthz")).toBe(true);
+  const asked = network.calls.length;
+  await world.advance(10_000);
+  expect(network.calls.length).toBe(asked);
+});
+
+test("an endpoint that does not answer may allow what the others refuse, and is waited for", async () => {
+  comeFromElsewhere();
+  const world = createWebWorld({ nodeCount: 3 });
+  world.server.setNode(2, "refusing");
+  const { connected, network } = world.page({ timeoutMs: 20_000, prepare: refuseOrigin });
+  await world.advance(10_000);
+  expect(await Promise.race([connected, world.settle()])).toBe(undefined);
+
+  world.server.setNode(2, "up");
+  network.isForeign = false;
+  await world.advance(5_000);
+
+  expect((await connected).state).toBe("connected");
+});
+
+test("where some endpoints refuse a page, and nothing is heard of the others, it is told of the refusal", async () => {
+  for (let silent = 1; silent <= 3; silent++) {
+    comeFromElsewhere();
+    const world = createWebWorld({ nodeCount: 3 });
+    world.server.setNode(silent, "refusing");
+    const { connected } = world.page({ timeoutMs: 4_000, prepare: refuseOrigin });
+    await world.advance(4_100);
+
+    await expect(connected).rejects.toMatchObject({ code: "DENIED" });
+  }
+});
+
+test("a first call that is lost on its way is no matter of origins where the next one arrives", async () => {
+  comeFromElsewhere();
+  const world = createWebWorld();
+  const { connected, network } = world.page({
+    prepare: (changing) => {
+      const { fetch } = changing;
+      let calls = 0;
+      const losesTheFirst: typeof fetch = async (...args) => {
+        calls += 1;
+        if (calls === 1) throw new TypeError("network changed");
+        return fetch(...args);
+      };
+      Object.assign(changing, { fetch: losesTheFirst });
+    },
+  });
+  await world.advance(4_000);
+
+  expect((await connected).state).toBe("connected");
+  expect(network.calls[0]?.name).toBe("/healthz");
 });
 
 test("a node that is not there is no matter of origins", async () => {
-  Object.defineProperty(globalThis, "location", {
-    value: { origin: "https://shop.example.org" },
-    configurable: true,
-  });
+  comeFromElsewhere();
   const world = createWebWorld();
   const { connected } = world.page({ timeoutMs: 4_000, prepare: (dead) => dead.cut() });
   await world.advance(4_100);
@@ -244,3 +284,14 @@ test("a path that has died without a word is given up, and a watch goes on over 
   await world.advance(20_000);
   expect(live.at(-1)).toBe(true);
 });
+
+function comeFromElsewhere(): void {
+  Object.defineProperty(globalThis, "location", {
+    value: { origin: "https://shop.example.org" },
+    configurable: true,
+  });
+}
+
+function refuseOrigin(network: MemoryFetch): void {
+  network.isForeign = true;
+}

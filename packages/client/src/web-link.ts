@@ -7,6 +7,7 @@
  * Only the end of a session leaves always, at once, and outlives the page.
  */
 
+import { SessionService } from "@conclave/api";
 import type { Clock, Prng } from "@conclave/base";
 import { ElectionError } from "./error.ts";
 import type { Link } from "./link.ts";
@@ -39,6 +40,8 @@ export interface WebLink extends Link {
   /** It is back. */
   show(): void;
 }
+
+const PROBE = { credentials: "omit", cache: "no-store" } as const;
 
 /** Pages of one office do not come back at the same instant. */
 const ONLINE_JITTER_MS = 500;
@@ -103,7 +106,8 @@ export function createWebLink(options: WebLinkOptions): WebLink {
 
 /**
  * A browser does not say why a page may not speak to another origin. But it sends what asks for no
- * answer: where that arrives, somebody is there, and it is the page that is not let in.
+ * answer: where that arrives, and what does ask fails once more, somebody is there, and it is the page
+ * that is not let in. Once more, since the first failure may have been a network that changed.
  */
 async function explained(
   fetch: typeof globalThis.fetch,
@@ -114,13 +118,20 @@ async function explained(
   if (!(cause instanceof TypeError) || origin === undefined) return cause;
   try {
     if (origin === new URL(endpoint).origin) return cause;
-    await fetch(`${endpoint}/healthz`, { mode: "no-cors", credentials: "omit", cache: "no-store" });
+    await fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors" });
   } catch {
     return cause;
   }
-  return new ElectionError(
-    "DENIED",
-    `${endpoint} answers but does not allow pages of ${origin}; allow it there with --cors-origin ${origin}`,
-    { outcome: "not-applied", cause },
-  );
+  try {
+    // A service and none of its methods: nothing is carried out, and who is let in may read that.
+    const headers = { "content-type": "application/proto" };
+    await fetch(`${endpoint}/${SessionService.typeName}`, { ...PROBE, method: "POST", headers });
+    return cause;
+  } catch {
+    return new ElectionError(
+      "DENIED",
+      `${endpoint} answers but does not allow pages of ${origin}; allow it at each node with --cors-origin ${origin}`,
+      { outcome: "not-applied", cause },
+    );
+  }
 }

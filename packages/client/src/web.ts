@@ -23,8 +23,9 @@ export interface WebConnectOptions extends ConnectOptions {
  * An endpoint that does not answer is passed over; later outages are ridden out, whatever their
  * length, and show as `client.state`. The nodes have to allow pages of this origin.
  *
- * @throws ElectionError TIMEOUT when no endpoint answered within `timeoutMs`; DENIED when one did and
- *   allows no pages of this origin; INVALID for options out of their bounds; ABORTED when `signal` was.
+ * @throws ElectionError DENIED when every endpoint has answered that it lets this page not in, as where it
+ *   allows no pages of this origin: at once, else after `timeoutMs`; TIMEOUT when no endpoint answered
+ *   until then; INVALID for options out of their bounds; ABORTED when `signal` was.
  */
 export function connect(options: WebConnectOptions): Promise<Client> {
   return createClient(webRuntime(options), options);
