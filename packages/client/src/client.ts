@@ -28,8 +28,7 @@ export type ClientOptions = Omit<ConnectOptions, "token">;
  * OTHER_CLUSTER, ABORTED or INVALID.
  */
 export async function createClient(runtime: Runtime, options: ClientOptions): Promise<Client> {
-  checkConnect(options);
-  const client = new ConnectedClient(runtime, options);
+  const client = connecting(runtime, options);
   try {
     await client.firstAnswer(options.timeoutMs ?? DEFAULT_CONNECT_MS, options.signal);
   } catch (error) {
@@ -37,6 +36,17 @@ export async function createClient(runtime: Runtime, options: ClientOptions): Pr
     throw error;
   }
   return client;
+}
+
+/** The runtime is ours from the beginning: it may listen to its page before anybody has connected. */
+function connecting(runtime: Runtime, options: ClientOptions): ConnectedClient {
+  try {
+    checkConnect(options);
+    return new ConnectedClient(runtime, options);
+  } catch (error) {
+    runtime.link.close();
+    throw error;
+  }
 }
 
 function checkConnect({ endpoints, namespace, sessionTtlMs, timeoutMs }: ClientOptions): void {
