@@ -9,6 +9,8 @@ export interface HandOver {
   /** What is said of it in prints, and names the election. */
   readonly what: string;
   readonly tabs?: number;
+  /** What they show, when not the page whose candidate is the tab itself. */
+  readonly page?: string;
   readonly ttlMs?: number;
   readonly protocol?: "connect" | "grpc-web";
   readonly endpoints?: readonly string[];
@@ -31,10 +33,11 @@ export const TTL_MS = 2_000;
  */
 export async function stand(stage: Stage, handOver: HandOver): Promise<Standing> {
   const { what, tabs: count = 2, ttlMs = TTL_MS, protocol = "connect", query = {} } = handOver;
+  const { page = "" } = handOver;
   const tabs = stage.tabs(electionOf(what));
   const endpoints = handOver.endpoints ?? stage.cluster.urls;
   for (const candidate of ["ada", "bea", "cleo"].slice(0, count)) {
-    await tabs.open({ candidate, ttlMs, endpoints, protocol, query });
+    await tabs.open({ candidate, ttlMs, endpoints, protocol, query, page });
   }
   return { tabs, office: await tabs.settled() };
 }

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, vi } from "vitest";
 import { busiestNode } from "../e2e/cluster-status.ts";
 import { testWith } from "../e2e/needed-tools.ts";
 import { eventually } from "../e2e/processes.ts";
-import { startBufferingProxy } from "./buffering-proxy.ts";
 import { CHROMIUM } from "./chromium.ts";
 import { endKept, stand, TTL_MS, untilNext, untilQueued } from "./hand-over.ts";
+import { startBufferingProxy } from "./proxies.ts";
 import { createStage, type Stage } from "./stage.ts";
 import type { Tab } from "./tabs.ts";
 

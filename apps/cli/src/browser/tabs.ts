@@ -9,6 +9,8 @@ import { brokenRules, type HeldLook } from "./held-terms.ts";
 import { MARK, type Said, type SaidLine } from "./page/said.ts";
 
 interface TabOptions {
+  /** Which page it shows. Default: the one whose candidate is the tab itself. */
+  readonly page?: string;
   readonly candidate: string;
   readonly ttlMs: number;
   readonly endpoints: readonly string[];
@@ -74,7 +76,7 @@ export function createTabs(
       for (const endpoint of endpoints) query.append("endpoint", endpoint);
       const tab = follow(context, await context.newPage(), candidate);
       tabs.push(tab);
-      await tab.page.goto(`${options.origin ?? origin}/?${query}`);
+      await tab.page.goto(`${options.origin ?? origin}/${options.page ?? ""}?${query}`);
       return tab;
     },
     settled: () => eventually(`all in ${election} lead or wait`, () => settledIn(tabs), told),
