@@ -26,6 +26,26 @@ test("a page that goes between two streams still ends its session, and the next 
   expect(String((await second).assertHeld())).toBe("orders#2");
 });
 
+test("the end of a session that nobody answers holds no connection for ever, in a page that lives on", async () => {
+  const world = createWebWorld();
+  const { client, network } = await world.open();
+  void client
+    .election("orders")
+    .serve(async () => {}, { ttlMs: 60_000 })
+    .catch(() => {});
+  await world.advance(1_000);
+  world.server.setNode(1, "silent");
+
+  const closed = client.close();
+  await world.advance(2_000);
+  await closed;
+
+  expect(network.calls.at(-1)?.name).toBe("CloseSession");
+  expect(network.openCount).toBe(1);
+  await world.advance(10_000);
+  expect(network.openCount).toBe(0);
+});
+
 test("an endpoint that takes what is asked and never answers is soon dialled at most once a second", async () => {
   const world = createWebWorld();
   const { client, network } = await world.open();

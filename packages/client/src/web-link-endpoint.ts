@@ -11,12 +11,11 @@
 import { create } from "@bufbuild/protobuf";
 import { ListenRequestSchema, type ListenResponse, SessionService } from "@conclave/api";
 import type { CancelTimer, Clock, Prng } from "@conclave/base";
-import { ElectionError } from "./error.ts";
 import type { Attachment, AttachmentListener } from "./link.ts";
 import { WebAttachment, type WebAttachmentOwner } from "./web-link-attachment.ts";
 import { Starvation } from "./web-link-starvation.ts";
 import type { WebTokens } from "./web-link-token.ts";
-import type { WebTransport } from "./web-transport.ts";
+import { oneAnswer, type WebTransport } from "./web-transport.ts";
 import { errorFromFrame } from "./wire-errors.ts";
 
 export interface WebEndpointContext {
@@ -29,6 +28,8 @@ export interface WebEndpointContext {
   mayDial(): boolean;
   /** What is to be told instead of a failure to reach this endpoint for the first time. */
   explain(endpoint: string, cause: unknown): Promise<unknown>;
+  /** For a call that nobody is there to give up. */
+  limit(): AbortSignal;
 }
 
 /** Attachments of one turn share a stream. */
@@ -142,13 +143,14 @@ export class WebEndpoint implements WebAttachmentOwner {
     const token = await tokens.current();
     signal.throwIfAborted();
     const call = { endpoint: this.#url, method, message, token, signal };
-    return this.#starvation.await(oneAnswer((take) => transport.call(call, take)));
+    return this.#starvation.await(oneAnswer(transport, call));
   };
 
   askLast: WebAttachmentOwner["askLast"] = (method, message) => {
     const { transport, tokens } = this.#context;
-    const call = { endpoint: this.#url, method, message, token: tokens.last, keepalive: true };
-    return oneAnswer((take) => transport.call(call, take));
+    const [token, signal] = [tokens.last, this.#context.limit()];
+    const call = { endpoint: this.#url, method, message, token, signal, keepalive: true };
+    return oneAnswer(transport, call);
   };
 
   #release(): WebAttachment[] {
@@ -386,15 +388,4 @@ export class WebEndpoint implements WebAttachmentOwner {
       }
     });
   }
-}
-
-async function oneAnswer<A, R>(
-  call: (take: (answer: A) => void) => Promise<R | undefined>,
-): Promise<A | R> {
-  const answers: A[] = [];
-  const refusal = await call((answer) => answers.push(answer));
-  const [answer] = answers;
-  if (refusal !== undefined) return refusal;
-  if (answer === undefined) throw new ElectionError("INTERNAL", "the answer is empty");
-  return answer;
 }

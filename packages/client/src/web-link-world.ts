@@ -99,6 +99,12 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       clock,
       prng: chance.child("link"),
       online,
+      timeout: (ms) => {
+        const late = new AbortController();
+        const reason = new DOMException("it took too long", "TimeoutError");
+        clock.setTimer(ms, () => late.abort(reason));
+        return late.signal;
+      },
       warn: (message) => warnings.push(message),
     });
     const scope = new EventTarget();

@@ -71,7 +71,8 @@ test("no two pages hold one office, and in the end all agree with the server", a
         expectAgreement(world, tabs);
 
         const closing = Promise.all(tabs.map(({ page }) => page.client.close()));
-        await world.advance(6_000);
+        // The limit of what was said last, which goes on without the client, among others.
+        await world.advance(11_000);
         await closing;
         // The twin's own, for progress.
         expect(world.clock.pendingTimers).toBe(1);

@@ -30,6 +30,8 @@ export interface WebLinkOptions {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly online: Online;
+  /** Aborted after so long, whatever has become of the client and its clock by then. */
+  readonly timeout: (ms: number) => AbortSignal;
   /** Told of what an operator should change. */
   readonly warn: (message: string) => void;
 }
@@ -43,11 +45,15 @@ export interface WebLink extends Link {
 
 const PROBE = { credentials: "omit", cache: "no-store" } as const;
 
+/** For what no attachment waits for, and gives up: far beyond a fail-over, after which a session ends by its TTL. */
+const UNATTENDED_MS = 10_000;
+
 /** Pages of one office do not come back at the same instant. */
 const ONLINE_JITTER_MS = 500;
 
 export function createWebLink(options: WebLinkOptions): WebLink {
   const { clock, prng, online, warn, fetch } = options;
+  const limit = (): AbortSignal => options.timeout(UNATTENDED_MS);
   const endpoints = new Map<string, WebEndpoint>();
   let isHidden = false;
   /** Offline, or back for so short a time that its turn has not come. */
@@ -63,7 +69,8 @@ export function createWebLink(options: WebLinkOptions): WebLink {
       isAway ||= !online.isOnline();
       return !isHidden && !isAway;
     },
-    explain: (endpoint, cause) => explained(fetch, endpoint, cause),
+    explain: (endpoint, cause) => explained(fetch, limit, endpoint, cause),
+    limit,
   };
   const wake = (): void => {
     for (const endpoint of endpoints.values()) endpoint.wake();
@@ -111,6 +118,7 @@ export function createWebLink(options: WebLinkOptions): WebLink {
  */
 async function explained(
   fetch: typeof globalThis.fetch,
+  limit: () => AbortSignal,
   endpoint: string,
   cause: unknown,
 ): Promise<unknown> {
@@ -118,16 +126,19 @@ async function explained(
   if (!(cause instanceof TypeError) || origin === undefined) return cause;
   try {
     if (origin === new URL(endpoint).origin) return cause;
-    await fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors" });
+    await fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors", signal: limit() });
   } catch {
     return cause;
   }
   try {
     // A service and none of its methods: nothing is carried out, and who is let in may read that.
     const headers = { "content-type": "application/proto" };
-    await fetch(`${endpoint}/${SessionService.typeName}`, { ...PROBE, method: "POST", headers });
+    const init = { ...PROBE, method: "POST", headers, signal: limit() };
+    await fetch(`${endpoint}/${SessionService.typeName}`, init);
     return cause;
-  } catch {
+  } catch (error) {
+    // What has not come is no refusal.
+    if (!(error instanceof TypeError)) return cause;
     return new ElectionError(
       "DENIED",
       `${endpoint} answers but does not allow pages of ${origin}; allow it at each node with --cors-origin ${origin}`,

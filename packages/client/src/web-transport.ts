@@ -17,6 +17,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { FrameError } from "@conclave/api";
 import { ENVELOPE_COMPRESSED, EnvelopeReader, envelopeOf } from "@conclave/api/envelope";
+import { ElectionError } from "./error.ts";
 import { connectProtocol } from "./web-connect.ts";
 import { grpcWebProtocol } from "./web-grpc.ts";
 import type { WebProtocol } from "./web-transport-protocol.ts";
@@ -86,6 +87,19 @@ export function createWebTransport(
       return undefined;
     },
   };
+}
+
+/** Makes a unary call: resolves to its one answer, or to the server's refusal. */
+export async function oneAnswer<I extends DescMessage, O extends DescMessage>(
+  transport: WebTransport,
+  call: WebCall<I, O>,
+): Promise<MessageShape<O> | FrameError> {
+  const answers: MessageShape<O>[] = [];
+  const refusal = await transport.call(call, (answer) => answers.push(answer));
+  const [answer] = answers;
+  if (refusal !== undefined) return refusal;
+  if (answer === undefined) throw new ElectionError("INTERNAL", "the answer is empty");
+  return answer;
 }
 
 async function readEnvelopes(

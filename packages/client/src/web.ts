@@ -54,6 +54,7 @@ function webRuntime({ protocol = "connect", token }: WebConnectOptions): Runtime
     clock,
     prng: prng.child("link"),
     online: onlineOf(scope),
+    timeout: (ms) => AbortSignal.timeout(ms),
     warn: (message) => console.warn(message),
   });
   const page = new WebPageLife({ scope, document, link, clock });
