@@ -4,7 +4,8 @@
  * than we allow ourselves (docs/decisions/0017-browser-size.md).
  *
  * It builds with Vite, as a user would, a page that does nothing but connect; what is built is the
- * packages' dist, so they have to be built before. It writes nothing to disk.
+ * packages' dist, so they have to be built before. It writes nothing to disk. A build from which the
+ * client is missing would be small: so what was built is run, and has to ask a node for its stream.
  */
 
 import { join } from "node:path";
@@ -18,25 +19,26 @@ const LIMIT_BYTES = 45_000;
 /** Rollup's convention: no file has such a name, and no other plugin looks for it. */
 const PAGE = "\0page.js";
 
-const chunks = await chunksOf(
+const ENDPOINT = "http://node.invalid";
+const STREAM = "/conclave.v1.SessionService/Listen";
+
+const code = await built(
   `import { connect } from "${DOOR}";
   globalThis.connect = connect;`,
 );
-for (const { name, bytes } of chunks.length > 1 ? chunks : []) {
-  process.stdout.write(`  ${name}: ${bytes.toLocaleString("en")} bytes\n`);
-}
-const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+await expectToConnect(code);
+const bytes = gzipSync(code, { level: 9 }).length;
 process.stdout.write(
-  `size: ${DOOR} ${total.toLocaleString("en")} bytes gzip of ${LIMIT_BYTES.toLocaleString("en")}\n`,
+  `size: ${DOOR} ${bytes.toLocaleString("en")} bytes gzip of ${LIMIT_BYTES.toLocaleString("en")}\n`,
 );
-process.exitCode = total > LIMIT_BYTES ? 1 : 0;
+process.exitCode = bytes > LIMIT_BYTES ? 1 : 0;
 
 /**
  * @param {string} source of the page's only script
- * @returns {Promise<readonly {readonly name: string, readonly bytes: number}[]>}
+ * @returns {Promise<string>} all that the page loads
  */
-async function chunksOf(source) {
-  const built = await build({
+async function built(source) {
+  const result = await build({
     // A package that depends on the client, as a user's would, and on nothing else of ours.
     root: join(ROOT, "examples", "leader-in-browser"),
     configFile: false,
@@ -50,9 +52,28 @@ async function chunksOf(source) {
       },
     ],
   });
-  if (Array.isArray(built) || !("output" in built)) throw new Error("one page is one build");
-  return built.output.map((file) => ({
-    name: file.fileName,
-    bytes: gzipSync(file.type === "chunk" ? file.code : file.source, { level: 9 }).length,
-  }));
+  if (Array.isArray(result) || !("output" in result)) throw new Error("one page is one build");
+  const [file, ...others] = result.output;
+  if (others.length > 0) throw new Error("one page is one file: count them all, and run them");
+  return file.code;
+}
+
+/**
+ * @param {string} code
+ * @throws when it is no client, or lacks a part of it.
+ */
+async function expectToConnect(code) {
+  /** @type {string[]} */
+  const asked = [];
+  globalThis.fetch = async (url) => {
+    asked.push(String(url));
+    throw new TypeError("there is no network here");
+  };
+  await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const page = /** @type {{ connect?: (options: object) => Promise<never> }} */ (globalThis);
+  const options = { endpoints: [ENDPOINT], timeoutMs: 100 };
+  const refused = await page.connect?.(options).catch((error) => error);
+  if (refused?.code !== "TIMEOUT" || !asked.includes(`${ENDPOINT}${STREAM}`)) {
+    throw new Error(`what was built does not connect: it asked for [${asked}]`, { cause: refused });
+  }
 }
