@@ -54,12 +54,16 @@ function parse(path: string, text: string): ts.SourceFile {
 
 /** Every node below and including the one given, in the order of the text. */
 export function* nodesOf(node: ts.Node): Generator<ts.Node> {
-  yield node;
-  const children: ts.Node[] = [];
-  ts.forEachChild(node, (child) => {
-    children.push(child);
-  });
-  for (const child of children) yield* nodesOf(child);
+  // Generators inside generators would hand each node up through all that hold it.
+  const waiting = [node];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    yield next;
+    const children: ts.Node[] = [];
+    ts.forEachChild(next, (child) => {
+      children.push(child);
+    });
+    waiting.push(...children.reverse());
+  }
 }
 
 /** The line on which a node begins, counted from 1. */
