@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Client, ConnectOptions } from "./election.ts";
+import type { Leadership } from "./leadership.ts";
 import { createMemoryElections } from "./memory/memory-elections.ts";
 
 test("the first example of the README serves, and stops when it is told to", async () => {
@@ -35,8 +36,39 @@ test("the first example of the README serves, and stops when it is told to", asy
   expect(shipped).toEqual([1n, 1n, 1n]);
 });
 
-test("the second example of the README sees the second process lead", async () => {
+test("the second example of the README leads in the place of the tab that crashed", async () => {
+  const elections = createMemoryElections();
+  const name = "this browser";
+  const crashed = await elections.connect();
+  await crashed.election("orders").campaign({ candidate: name });
+  elections.cut(crashed);
+  const orders = (await elections.connect()).election("orders");
+  const controller = new AbortController();
+  const { signal: stop } = controller;
+  const localStorage: Record<string, string> = { candidate: name };
+  // The lock is free again.
+  const request = <T>(_name: string, _: LockOptions, granted: () => T): T => granted();
+  const navigator = { locks: { request } };
+  const terms: bigint[] = [];
+  const work = async ({ fence }: Leadership): Promise<void> => {
+    terms.push(fence.term);
+    controller.abort();
+  };
+
   // README 2
+  await navigator.locks.request("orders", { signal: stop }, () => {
+    // The same for all tabs of this browser, and no other's.
+    localStorage["candidate"] ??= crypto.randomUUID();
+    const candidate = localStorage["candidate"];
+    return orders.serve(work, { candidate, takeover: true, signal: stop });
+  });
+  // end
+
+  expect(terms).toEqual([2n]);
+});
+
+test("the third example of the README sees the second process lead", async () => {
+  // README 3
   const elections = createMemoryElections();
   const [a, b] = [await elections.connect(), await elections.connect()];
   const first = await a.election("orders").campaign({ ttlMs: 1_000 });

@@ -32,9 +32,7 @@ export function createCandidate({ query, tell, tick }: Place): Candidate {
   const of = (name: string): string => query.get(name) ?? "";
   const documentId = Math.random().toString(36).slice(2);
   const held: Leadership[] = [];
-  const lostTerms = new Set<string>();
   let lines = 0;
-  let lastHeldMs = 0;
 
   const say = (said: Said): void => {
     tell({ document: documentId, number: lines, atMs: Date.now(), said });
@@ -44,25 +42,7 @@ export function createCandidate({ query, tell, tick }: Place): Candidate {
   addEventListener("unhandledrejection", ({ reason }) => unhandled(reason));
   addEventListener("error", ({ error, message }) => unhandled(error ?? message));
 
-  /** Where it looks in a tight loop, a console could not follow. */
-  const sayHeld = (term: string): void => {
-    if (Date.now() < lastHeldMs + LOOK_EVERY_MS / 2) return;
-    lastHeldMs = Date.now();
-    say({ kind: "held", term });
-  };
-  const holds = (leadership: Leadership): boolean => {
-    const term = `${leadership.fence.term}`;
-    try {
-      leadership.assertHeld();
-      lostTerms.delete(term);
-      sayHeld(term);
-      return true;
-    } catch (error) {
-      if (!lostTerms.has(term)) say({ kind: "lost", term, code: told(error) });
-      lostTerms.add(term);
-      return false;
-    }
-  };
+  const holds = createLook(say);
   /** Leaderships that are over are asked as well: none may come back. */
   const look = (): boolean => held.map(holds).includes(true);
   const work = async (leadership: Leadership): Promise<void> => {
@@ -98,6 +78,31 @@ export function createCandidate({ query, tell, tick }: Place): Candidate {
         say({ kind: "failed", message: told(error) });
       }
     },
+  };
+}
+
+/** Asks a leadership whether it is held, and says so. */
+function createLook(say: (said: Said) => void): (leadership: Leadership) => boolean {
+  const lostTerms = new Set<string>();
+  let lastHeldMs = 0;
+  /** Where it looks in a tight loop, a console could not follow. */
+  const sayHeld = (term: string): void => {
+    if (Date.now() < lastHeldMs + LOOK_EVERY_MS / 2) return;
+    lastHeldMs = Date.now();
+    say({ kind: "held", term });
+  };
+  return (leadership) => {
+    const term = `${leadership.fence.term}`;
+    try {
+      leadership.assertHeld();
+      lostTerms.delete(term);
+      sayHeld(term);
+      return true;
+    } catch (error) {
+      if (!lostTerms.has(term)) say({ kind: "lost", term, code: told(error) });
+      lostTerms.add(term);
+      return false;
+    }
   };
 }
 
