@@ -5,7 +5,9 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -62,6 +64,24 @@ test.concurrent("a writer that was stopped in the middle of its work is refused,
     lines.flatMap((line) => / wrote (\d+) /.exec(line)?.[1] ?? []),
   );
   expect(new Set(written).size).toBe(written.length);
+});
+
+test.concurrent("the store lives on after a term that is none, which it refuses, and a write that breaks off", async () => {
+  const store = run("fenced-writes/src/store.js", "0");
+  const url = await store.says(/ready on (\S+)$/);
+  const statusUnder = async (term: string): Promise<number> =>
+    (await fetch(url, { headers: { "x-term": term } })).status;
+
+  for (const term of ["orders#7", "-1", "1.5", "0x10", "1, 2", "", "9".repeat(21)]) {
+    expect([term, await statusUnder(term)]).toEqual([term, 400]);
+  }
+
+  const half = connect(Number(new URL(url).port), "127.0.0.1");
+  half.end("PUT / HTTP/1.1\r\nhost: store\r\ncontent-length: 9\r\n\r\n1");
+  await once(half.resume(), "close");
+
+  expect(await statusUnder("7")).toBe(200);
+  expect(await statusUnder("6")).toBe(409);
 });
 
 interface Program {

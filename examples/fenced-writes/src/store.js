@@ -8,9 +8,12 @@ let value = 0;
 let highestTerm = 0n;
 
 const server = createServer(async (request, response) => {
-  const written = await text(request);
+  const shown = String(request.headers["x-term"] ?? 0);
+  if (!/^\d{1,20}$/.test(shown)) return void response.writeHead(400).end("x-term is a number");
+  const term = BigInt(shown);
+  const written = await text(request).catch(() => undefined);
+  if (written === undefined) return; // The writer has broken off.
   // From here on nothing waits: between the look at the term and the write there is no gap.
-  const term = BigInt(String(request.headers["x-term"] ?? 0));
   if (term < highestTerm) return void response.writeHead(409).end(`term ${highestTerm} was here`);
   // Readers show their term, too: what a former leader still has under way must not come after them.
   highestTerm = term;
