@@ -28,6 +28,8 @@ export interface WebEndpointContext {
   mayDial(): boolean;
   /** What is to be told instead of a failure to reach this endpoint for the first time. */
   explain(endpoint: string, cause: unknown): Promise<unknown>;
+  /** Asks for what anybody may have, and nobody needs. */
+  probe(endpoint: string): Promise<unknown>;
   /** For a call that nobody is there to give up. */
   limit(): AbortSignal;
 }
@@ -92,7 +94,10 @@ export class WebEndpoint implements WebAttachmentOwner {
   constructor(url: string, context: WebEndpointContext) {
     this.#url = url;
     this.#context = context;
-    this.#starvation = new Starvation(context.clock, () => this.#giveWay());
+    this.#starvation = new Starvation(url, context.clock, {
+      starved: () => this.#giveWay(),
+      probe: () => context.probe(url),
+    });
   }
 
   attach(listener: AttachmentListener): Attachment {
@@ -287,15 +292,17 @@ export class WebEndpoint implements WebAttachmentOwner {
     stream.hasSpoken = true;
     this.#hasAnswered = true;
     this.#keepListening();
-    if (!stream.isPoll) this.#isDoubtful = false;
     if (stream.isPoll) {
       this.#judge();
-    } else if (this.#isPolling) {
-      // It was slow and not held back. The polls were asked for later and may have told of more.
-      this.#isPolling = false;
-      this.#dropPolls();
-      this.changed();
+      return;
     }
+    this.#isDoubtful = false;
+    this.#starvation.keepAsking();
+    if (!this.#isPolling) return;
+    // It was slow and not held back. The polls were asked for later and may have told of more.
+    this.#isPolling = false;
+    this.#dropPolls();
+    this.changed();
   }
 
   /** The older streams, when this one has spoken for everybody that it can. */
@@ -354,7 +361,8 @@ export class WebEndpoint implements WebAttachmentOwner {
 
   /** No call gets through: lets go of the connection that the stream holds, as other tabs will. */
   #giveWay(): void {
-    if (!this.#url.startsWith("http:") || this.#isPolling || this.#streams.size === 0) return;
+    if (this.#isPolling || this.#streams.size === 0) return;
+    this.#starvation.reset();
     this.#warnOnce(
       "calls get no connection, as where a browser has more than five tabs on a host over HTTP/1.1, " +
         "so this page polls once a second instead: serve TLS, over which nodes speak HTTP/2",

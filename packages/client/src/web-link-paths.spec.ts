@@ -240,9 +240,8 @@ test("a token is asked for before each dial, and before calls when the last one 
   const gaps = askedAtMs.slice(1).map((ms, n) => ms - (askedAtMs[n] ?? 0));
   expect(Math.max(...gaps)).toBeLessThan(33_000);
   expect(askedAtMs.length).toBeLessThan(8);
-  expect(network.calls.every(({ authorization }) => authorization?.startsWith("Bearer t"))).toBe(
-    true,
-  );
+  for (const { name, authorization } of network.calls)
+    if (name !== "/healthz") expect(authorization).toMatch(/^Bearer t/);
 });
 
 test("a token that is not to be had is a failed dial, and the next dial asks for another one", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from "vitest";
+import type { Client } from "./election.ts";
 import type { Leadership } from "./leadership.ts";
 import type { MemoryFetch } from "./memory/memory-fetch.ts";
 import { createWebWorld } from "./web-link-world.ts";
@@ -33,6 +34,61 @@ test("more tabs than a browser has connections elect one leader, which keeps its
   expect(tabs.flatMap(({ warnings }) => warnings).join()).toContain("HTTP/1.1");
   await Promise.all([...clients.map((client) => client.close()), world.advance(3_000)]);
 });
+
+test("tabs that only watch leave a connection to whoever comes after them, and go on watching", async () => {
+  const world = createWebWorld();
+  const browser = new Browser();
+  const open = (): ReturnType<typeof world.page> =>
+    world.page({ prepare: (network) => browser.limit(network) });
+  const seen: string[][] = [];
+  for (let i = 0; i < CONNECTIONS; i++) {
+    const tab = open();
+    await world.advance(300);
+    seen.push(terms(await tab.connected));
+  }
+  await world.advance(300);
+  expect(browser.busy).toBe(CONNECTIONS);
+
+  const late = open();
+  await world.advance(5_500);
+
+  const campaign = (await late.connected).election("orders").campaign();
+  await world.advance(5_000);
+  expect(String((await campaign).assertHeld())).toBe("orders#1");
+  // Those that gave way try streams again after a minute, and so crowd the next one.
+  await world.advance(60_000);
+  const latest = open();
+  await world.advance(5_500);
+
+  expect((await latest.connected).state).toBe("connected");
+  expect(seen).toEqual(Array.from({ length: CONNECTIONS }, () => ["orders#1"]));
+});
+
+test("a tab that only watches asks once in three and a half seconds whether calls get through", async () => {
+  const world = createWebWorld();
+  const { client, network, warnings } = await world.open();
+  terms(client);
+  await world.advance(1_000);
+  const from = network.calls.length;
+
+  await world.advance(35_000);
+
+  const asked = network.calls.slice(from).map(({ name }) => name);
+  expect(asked).toEqual(Array.from({ length: 10 }, () => "/healthz"));
+  expect(warnings).toEqual([]);
+});
+
+/** What a watch of orders sees. */
+function terms(client: Client): string[] {
+  const seen: string[] = [];
+  const watch = async (): Promise<void> => {
+    for await (const change of client.election("orders").watch()) {
+      if (change.type === "elected") seen.push(`orders#${change.view.term}`);
+    }
+  };
+  watch().catch(() => {});
+  return seen;
+}
 
 /** Gives connections to all its tabs' calls in turn. */
 class Browser {

@@ -70,6 +70,7 @@ export function createWebLink(options: WebLinkOptions): WebLink {
       return !isHidden && !isAway;
     },
     explain: (endpoint, cause) => explained(fetch, limit, endpoint, cause),
+    probe: (endpoint) => probed(fetch, limit, endpoint),
     limit,
   };
   const wake = (): void => {
@@ -126,7 +127,7 @@ async function explained(
   if (!(cause instanceof TypeError) || origin === undefined) return cause;
   try {
     if (origin === new URL(endpoint).origin) return cause;
-    await fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors", signal: limit() });
+    await probed(fetch, limit, endpoint);
   } catch {
     return cause;
   }
@@ -145,4 +146,12 @@ async function explained(
       { outcome: "not-applied", cause },
     );
   }
+}
+
+function probed(
+  fetch: typeof globalThis.fetch,
+  limit: () => AbortSignal,
+  endpoint: string,
+): Promise<unknown> {
+  return fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors", signal: limit() });
 }
