@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type Clock, createManualClock } from "@conclave/base";
 import { expect, test } from "vitest";
 import type { Client } from "./election.ts";
 import type { Leadership } from "./leadership.ts";
 import type { MemoryFetch } from "./memory/memory-fetch.ts";
+import { Starvation } from "./web-link-starvation.ts";
 import { createWebWorld } from "./web-link-world.ts";
 
 /** What a browser opens to one host over HTTP/1.1, for all its tabs. */
@@ -76,6 +78,32 @@ test("a tab that only watches asks once in three and a half seconds whether call
   const asked = network.calls.slice(from).map(({ name }) => name);
   expect(asked).toEqual(Array.from({ length: 10 }, () => "/healthz"));
   expect(warnings).toEqual([]);
+});
+
+test("a tab whose thread hung while it asked reads the answer before it takes its calls for starved", async () => {
+  const clock = createManualClock();
+  let lateMs = 0;
+  const late: Clock = { ...clock, monotonicMs: () => clock.monotonicMs() + lateMs };
+  let answer = (): void => {};
+  let starved = 0;
+  const starvation = new Starvation("http://node-1", late, {
+    starved: () => {
+      starved += 1;
+    },
+    probe: () => new Promise<void>((resolve) => (answer = resolve)),
+  });
+  starvation.keepAsking();
+  clock.advance(2_000);
+
+  lateMs = 1_000;
+  clock.advance(1_500);
+  answer();
+  await Promise.resolve();
+  clock.advance(1_500);
+
+  expect(starved).toBe(0);
+  starvation.reset();
+  expect(clock.pendingTimers).toBe(0);
 });
 
 /** What a watch of orders sees. */

@@ -8,6 +8,7 @@
  */
 
 import type { CancelTimer, Clock } from "@conclave/base";
+import { setPatience } from "./patience.ts";
 
 /** Shorter than the patience of renewals under a TTL of 3 s, beyond what a call takes where nothing is wrong. */
 const STARVED_MS = 700;
@@ -78,7 +79,7 @@ export class Starvation {
       isOpen = false;
     };
     this.#owner.probe().then(over, over);
-    this.#cancelProbe = this.#clock.setTimer(PROBE_MS, () => {
+    this.#cancelProbe = setPatience(this.#clock, PROBE_MS, () => {
       this.keepAsking();
       if (isOpen) this.#owner.starved();
     });
