@@ -3,24 +3,33 @@
 // rots, a disk that is full. Runs what is in dist.
 import { readdirSync } from "node:fs";
 import { connect } from "@conclave/client";
-import { expect, test, vi } from "vitest";
-import { dataDirOf, startCluster } from "./e2e/cluster-processes.ts";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { type ClusterProcesses, dataDirOf, startCluster } from "./e2e/cluster-processes.ts";
 import { busiestNode, statusOf, untilVoters } from "./e2e/cluster-status.ts";
 import { rotRecord, tearTail } from "./e2e/damage.ts";
 import { eventually } from "./e2e/processes.ts";
 import { expectKept, sayWhenLed } from "./e2e/promises.ts";
-import { createScene } from "./e2e/server.ts";
+import { createScene, type Scene } from "./e2e/server.ts";
 import { canMount, createSmallDisk, type SmallDisk } from "./e2e/small-disk.ts";
 import { startWorkload } from "./e2e/workload.ts";
 
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 const DAMAGED = 14;
 
+let scene: Scene;
+let cluster: ClusterProcesses;
+
+// For the tests after which a cluster is whole again.
+beforeAll(async () => {
+  scene = createScene();
+  cluster = await startCluster(scene);
+});
+
+afterAll(() => scene?.[Symbol.asyncDispose]());
+
 test("a node starts again with a torn log tail, and nothing acknowledged is lost", async () => {
-  await using scene = createScene();
-  const cluster = await startCluster(scene);
   const workload = await startWorkload(cluster.urls);
   const leader = cluster.node(await busiestNode(cluster.urls[0] ?? ""));
 
@@ -35,8 +44,6 @@ test("a node starts again with a torn log tail, and nothing acknowledged is lost
 });
 
 test("a node whose data directory was wiped comes back as somebody else, and votes again", async () => {
-  await using scene = createScene();
-  const cluster = await startCluster(scene);
   const workload = await startWorkload(cluster.urls);
   const wiped = cluster.node(2);
 
@@ -55,8 +62,6 @@ test("a node whose data directory was wiped comes back as somebody else, and vot
 });
 
 test("a record that rots on one node is found, and the node heals from the others", async () => {
-  await using scene = createScene();
-  const cluster = await startCluster(scene);
   const workload = await startWorkload(cluster.urls);
   const rotten = cluster.node(3);
 
@@ -99,34 +104,36 @@ test.concurrent("records that rot on two of three nodes are refused loudly, and 
 });
 
 // Small disks need a mount namespace of our own, which not every system lets us have.
-test.concurrent.skipIf(!canMount())(
-  "a disk that is full, of a follower and then of a leader, costs no promise",
-  async () => {
-    await using scene = createScene();
-    const disks: SmallDisk[] = [];
-    for (const node of [1, 2, 3]) {
-      disks.push(await createSmallDisk(scene, dataDirOf(scene, node), DISK_MEGABYTES));
-    }
-    const diskOf = (node: number): SmallDisk => disks[node - 1] as SmallDisk;
-    const cluster = await startCluster(scene, {
-      under: (node, args) => diskOf(node).conclave(args),
-    });
-    const workload = await startWorkload(cluster.urls);
-    const follower = ((await busiestNode(cluster.urls[0] ?? "")) % 3) + 1;
+test
+  .skipIf(!canMount())
+  .concurrent(
+    "a disk that is full, of a follower and then of a leader, costs no promise",
+    async () => {
+      await using scene = createScene();
+      const disks: SmallDisk[] = [];
+      for (const node of [1, 2, 3]) {
+        disks.push(await createSmallDisk(scene, dataDirOf(scene, node), DISK_MEGABYTES));
+      }
+      const diskOf = (node: number): SmallDisk => disks[node - 1] as SmallDisk;
+      const cluster = await startCluster(scene, {
+        under: (node, args) => diskOf(node).conclave(args),
+      });
+      const workload = await startWorkload(cluster.urls);
+      const follower = ((await busiestNode(cluster.urls[0] ?? "")) % 3) + 1;
 
-    diskOf(follower).fill();
-    await writeMuch(cluster.urls);
-    await sayWhenLed(workload, "a follower's disk was full");
-    diskOf(follower).free();
-    const leader = await busiestNode(cluster.urls[0] ?? "");
-    diskOf(leader).fill();
-    await writeMuch(cluster.urls);
-    await sayWhenLed(workload, "the leader's disk was full");
-    diskOf(leader).free();
+      diskOf(follower).fill();
+      await writeMuch(cluster.urls);
+      await sayWhenLed(workload, "a follower's disk was full");
+      diskOf(follower).free();
+      const leader = await busiestNode(cluster.urls[0] ?? "");
+      diskOf(leader).fill();
+      await writeMuch(cluster.urls);
+      await sayWhenLed(workload, "the leader's disk was full");
+      diskOf(leader).free();
 
-    await expectKept(cluster, workload);
-  },
-);
+      await expectKept(cluster, workload);
+    },
+  );
 
 /** Room for all that is written here, unless somebody fills it. */
 const DISK_MEGABYTES = 256;
