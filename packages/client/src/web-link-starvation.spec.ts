@@ -66,9 +66,20 @@ test("tabs that only watch leave a connection to whoever comes after them, and g
   expect(seen).toEqual(Array.from({ length: CONNECTIONS }, () => ["orders#1"]));
 });
 
-test("a tab that only watches asks once in three and a half seconds whether calls get through", async () => {
+test("a tab that only watches asks once in three and a half seconds whether calls get through, and reads the answer", async () => {
   const world = createWebWorld();
-  const { client, network, warnings } = await world.open();
+  const probes: Response[] = [];
+  const { client, network, warnings } = await world.open({
+    prepare: (network) => {
+      const { fetch } = network;
+      const answersInFull: typeof fetch = async (...args) => {
+        const response = await fetch(...args);
+        if (!String(args[0]).endsWith("/healthz")) return response;
+        return probes[probes.push(new Response("ok")) - 1] ?? response;
+      };
+      Object.assign(network, { fetch: answersInFull });
+    },
+  });
   terms(client);
   await world.advance(1_000);
   const from = network.calls.length;
@@ -78,6 +89,7 @@ test("a tab that only watches asks once in three and a half seconds whether call
   const asked = network.calls.slice(from).map(({ name }) => name);
   expect(asked).toEqual(Array.from({ length: 10 }, () => "/healthz"));
   expect(warnings).toEqual([]);
+  expect(probes.map(({ bodyUsed }) => bodyUsed)).toEqual(asked.map(() => true));
 });
 
 test("a tab whose thread hung while it asked reads the answer before it takes its calls for starved", async () => {

@@ -148,10 +148,13 @@ async function explained(
   }
 }
 
-function probed(
+async function probed(
   fetch: typeof globalThis.fetch,
   limit: () => AbortSignal,
   endpoint: string,
-): Promise<unknown> {
-  return fetch(`${endpoint}/healthz`, { ...PROBE, mode: "no-cors", signal: limit() });
+): Promise<void> {
+  const init = { ...PROBE, mode: "no-cors", signal: limit() } as const;
+  const response = await fetch(`${endpoint}/healthz`, init);
+  // Some runtimes keep the connection for who has not read to the end.
+  await response.text();
 }
