@@ -26,7 +26,7 @@ export interface Candidate {
 }
 
 /** How often a place makes its candidate look. */
-export const LOOK_EVERY_MS = 25;
+export const LOOK_EVERY_MS = 50;
 
 export function createCandidate({ query, tell, tick }: Place): Candidate {
   const of = (name: string): string => query.get(name) ?? "";
