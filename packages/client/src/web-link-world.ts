@@ -99,12 +99,7 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       clock,
       prng: chance.child("link"),
       online,
-      timeout: (ms) => {
-        const late = new AbortController();
-        const reason = new DOMException("it took too long", "TimeoutError");
-        clock.setTimer(ms, () => late.abort(reason));
-        return late.signal;
-      },
+      timeout: (ms) => timeoutBy(clock, ms),
       warn: (message) => warnings.push(message),
     });
     const scope = new EventTarget();
@@ -142,4 +137,12 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       return { ...opened, client: await connected };
     },
   };
+}
+
+/** As `AbortSignal.timeout`. */
+function timeoutBy(clock: ManualClock, ms: number): AbortSignal {
+  const late = new AbortController();
+  const reason = new DOMException("it took too long", "TimeoutError");
+  clock.setTimer(ms, () => late.abort(reason));
+  return late.signal;
 }
