@@ -4,7 +4,7 @@
  * a spec breaks.
  */
 
-import { createManualClock, createPrng, type ManualClock } from "@conclave/base";
+import { createManualClock, createPrng, type ManualClock, type Prng } from "@conclave/base";
 import { createClient } from "./client.ts";
 import type { Client, ConnectOptions } from "./election.ts";
 import type { Runtime } from "./link.ts";
@@ -110,8 +110,7 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       suspendClock: { uptimeMs: () => clock.monotonicMs() },
       prng: chance,
       defer: (run) => queueMicrotask(run),
-      drawSessionId: () =>
-        (BigInt(chance.nextUint32()) << 32n) | BigInt((chance.nextUint32() | 1) >>> 0),
+      drawSessionId: () => drawSessionId(chance),
       processName: `page-${pages}`,
     };
     const connected = createClient(runtime, { endpoints, ...options });
@@ -137,6 +136,11 @@ export function createWebWorld(options: WebWorldOptions = {}): WebWorld {
       return { ...opened, client: await connected };
     },
   };
+}
+
+/** Never 0. */
+function drawSessionId(chance: Prng): bigint {
+  return (BigInt(chance.nextUint32()) << 32n) | BigInt((chance.nextUint32() | 1) >>> 0);
 }
 
 /** As `AbortSignal.timeout`. */
