@@ -104,36 +104,35 @@ test.concurrent("records that rot on two of three nodes are refused loudly, and 
 });
 
 // Small disks need a mount namespace of our own, which not every system lets us have.
-test
-  .skipIf(!canMount())
-  .concurrent(
-    "a disk that is full, of a follower and then of a leader, costs no promise",
-    async () => {
-      await using scene = createScene();
-      const disks: SmallDisk[] = [];
-      for (const node of [1, 2, 3]) {
-        disks.push(await createSmallDisk(scene, dataDirOf(scene, node), DISK_MEGABYTES));
-      }
-      const diskOf = (node: number): SmallDisk => disks[node - 1] as SmallDisk;
-      const cluster = await startCluster(scene, {
-        under: (node, args) => diskOf(node).conclave(args),
-      });
-      const workload = await startWorkload(cluster.urls);
-      const follower = ((await busiestNode(cluster.urls[0] ?? "")) % 3) + 1;
+test.skipIf(!canMount())(
+  "a disk that is full, of a follower and then of a leader, costs no promise",
+  { concurrent: true },
+  async () => {
+    await using scene = createScene();
+    const disks: SmallDisk[] = [];
+    for (const node of [1, 2, 3]) {
+      disks.push(await createSmallDisk(scene, dataDirOf(scene, node), DISK_MEGABYTES));
+    }
+    const diskOf = (node: number): SmallDisk => disks[node - 1] as SmallDisk;
+    const cluster = await startCluster(scene, {
+      under: (node, args) => diskOf(node).conclave(args),
+    });
+    const workload = await startWorkload(cluster.urls);
+    const follower = ((await busiestNode(cluster.urls[0] ?? "")) % 3) + 1;
 
-      diskOf(follower).fill();
-      await writeMuch(cluster.urls);
-      await sayWhenLed(workload, "a follower's disk was full");
-      diskOf(follower).free();
-      const leader = await busiestNode(cluster.urls[0] ?? "");
-      diskOf(leader).fill();
-      await writeMuch(cluster.urls);
-      await sayWhenLed(workload, "the leader's disk was full");
-      diskOf(leader).free();
+    diskOf(follower).fill();
+    await writeMuch(cluster.urls);
+    await sayWhenLed(workload, "a follower's disk was full");
+    diskOf(follower).free();
+    const leader = await busiestNode(cluster.urls[0] ?? "");
+    diskOf(leader).fill();
+    await writeMuch(cluster.urls);
+    await sayWhenLed(workload, "the leader's disk was full");
+    diskOf(leader).free();
 
-      await expectKept(cluster, workload);
-    },
-  );
+    await expectKept(cluster, workload);
+  },
+);
 
 /** Room for all that is written here, unless somebody fills it. */
 const DISK_MEGABYTES = 256;
