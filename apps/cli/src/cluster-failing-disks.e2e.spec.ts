@@ -3,8 +3,8 @@
 // see CONTRIBUTING. Runs what is in dist.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, vi } from "vitest";
-import { type ServerNode, startCluster } from "./e2e/cluster-processes.ts";
+import { afterAll, beforeAll, expect, vi } from "vitest";
+import { type ClusterProcesses, type ServerNode, startCluster } from "./e2e/cluster-processes.ts";
 import { busiestNode, type NodeStatus, statusOf } from "./e2e/cluster-status.ts";
 import { createFailingDisk, type FailingDisk, LIBFIU } from "./e2e/failing-disk.ts";
 import { testWith } from "./e2e/needed-tools.ts";
@@ -14,12 +14,30 @@ import { createScene, type Scene } from "./e2e/server.ts";
 import { startWorkload } from "./e2e/workload.ts";
 
 // Each wait has its own bound; a test is as slow as the sum of its waits on a busy machine.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 const NOT_WRITABLE = 13;
 
 // libfiu is a tool of the system, which not every machine has.
 const withLibfiu = testWith(LIBFIU);
+
+interface Servers {
+  readonly cluster: ClusterProcesses;
+  readonly diskOf: (node: ServerNode) => FailingDisk;
+  /** Where it is not expected to open its port. */
+  readonly startAgain: (node: ServerNode) => Running;
+}
+
+let scene: Scene;
+let servers: Servers;
+
+// For all tests: each leaves the disks sound and the cluster whole.
+beforeAll(async () => {
+  scene = createScene();
+  servers = await startOnFailingDisks();
+});
+
+afterAll(() => scene?.[Symbol.asyncDispose]());
 
 interface Failure {
   readonly failure: string;
@@ -42,8 +60,7 @@ withLibfiu.each<Failure>([
 ])(
   "a node that leads and whose disk $failure says so and ends, at the cost of no promise",
   async ({ cause }) => {
-    await using scene = createScene();
-    const { cluster, diskOf, startAgain } = await startOnFailingDisks(scene);
+    const { cluster, diskOf, startAgain } = servers;
     const workload = await startWorkload(cluster.urls);
     const leader = cluster.node(await busiestNode(cluster.urls[0] ?? ""));
     const disk = diskOf(leader);
@@ -69,8 +86,7 @@ withLibfiu.each<Failure>([
 withLibfiu(
   "a node that leads outlives one append that its disk refuses, and its log is whole at the next start",
   async () => {
-    await using scene = createScene();
-    const { cluster, diskOf } = await startOnFailingDisks(scene);
+    const { cluster, diskOf } = servers;
     const workload = await startWorkload(cluster.urls);
     const leader = cluster.node(await busiestNode(cluster.urls[0] ?? ""));
 
@@ -85,7 +101,7 @@ withLibfiu(
   },
 );
 
-async function startOnFailingDisks(scene: Scene) {
+async function startOnFailingDisks(): Promise<Servers> {
   const disks = [1, 2, 3].map((node) => createFailingDisk(scene, `node-${node}`));
   const diskAt = (node: number): FailingDisk => disks[node - 1] as FailingDisk;
   const commands = new Map<number, readonly string[]>();
@@ -98,7 +114,6 @@ async function startOnFailingDisks(scene: Scene) {
   return {
     cluster,
     diskOf: ({ number }: ServerNode): FailingDisk => diskAt(number),
-    /** Where it is not expected to open its port. */
     startAgain: ({ number }: ServerNode): Running =>
       diskAt(number).conclave(commands.get(number) ?? []),
   };
