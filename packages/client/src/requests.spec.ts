@@ -89,6 +89,52 @@ test("a verb that nobody answers ends after a minute, with an unknown outcome", 
   await expect(evicting).rejects.toMatchObject({ code: "TIMEOUT", outcome: "unknown" });
 });
 
+test("B5: a verb whose first answer was lost is not called undone for a later refusal", async () => {
+  const world = createWorld({ stepMs: 500, partitionCount: 1 });
+  const [a, b] = [await world.start(), await world.start()];
+  for (const candidate of ["a", "b"]) stand(a.client, candidate);
+  await world.settle();
+
+  b.fromServer = () => undefined;
+  const demoting = b.client.election("orders").admin.demote("a");
+  demoting.catch(() => {});
+  await world.settle();
+  expect(world.server.election("orders")?.term).toBe(2n);
+  world.server.stall(1, true);
+  b.fromServer = (frame) => frame;
+  b.network.reset();
+  await world.advance(60_500);
+
+  await expect(demoting).rejects.toMatchObject({ code: "NO_QUORUM", outcome: "unknown" });
+});
+
+test("a verb that has been refused for now when its client is closed has done nothing", async () => {
+  const world = createWorld({ partitionCount: 1 });
+  const { client } = await world.start();
+  world.server.stall(1, true);
+  const evicting = client.election("orders").admin.evict("a");
+  await world.settle();
+
+  void client.close();
+
+  await expect(evicting).rejects.toMatchObject({ code: "CLOSED", outcome: "not-applied" });
+});
+
+test("a verb that is under way when its client is closed may have been applied", async () => {
+  const world = createWorld();
+  const [a, b] = [await world.start(), await world.start()];
+  for (const candidate of ["a", "b"]) stand(a.client, candidate);
+  await world.settle();
+
+  b.fromServer = () => undefined;
+  const demoting = b.client.election("orders").admin.demote("a");
+  await world.settle();
+  void b.client.close();
+
+  await expect(demoting).rejects.toMatchObject({ code: "CLOSED", outcome: "unknown" });
+  expect(world.server.election("orders")?.term).toBe(2n);
+});
+
 test("a reading of a partition without a leader is asked again, and ends as NO_QUORUM", async () => {
   const world = createWorld({ partitionCount: 1 });
   const { client } = await world.start();

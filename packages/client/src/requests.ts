@@ -32,6 +32,7 @@ import type {
 } from "./election.ts";
 import { ElectionError } from "./error.ts";
 import type { Runtime } from "./link.ts";
+import { unanswered } from "./loss-errors.ts";
 import type { PlainChannel } from "./plain-channel.ts";
 import { orAborted } from "./turnstile.ts";
 import type { View } from "./view.ts";
@@ -183,30 +184,58 @@ async function request<C extends Answer["reply"]["case"]>(
 ): Promise<ReplyValue<C>> {
   const { promise, resolve, reject } = createDeferred<ReplyValue<C>>();
   if (context.closing.aborted) throw context.closing.reason;
-  let lastRefusal: ElectionError | undefined;
+  const fate = new Fate();
   const cancel: CancelCall = context.channel.ask(partition, command, {
+    sending: () => fate.sending(),
     answered: ({ reply }) => {
       if (reply.case === kind) resolve(reply.value as ReplyValue<C>);
       else reject(new ElectionError("INTERNAL", `${kind} was answered with ${reply.case}`));
     },
     refused: (error) => reject(errorFromFrame(error)),
-    delayed: (error) => {
-      lastRefusal = errorFromFrame(error);
-    },
+    delayed: (error) => fate.delayed(errorFromFrame(error)),
   });
   const cancelTimer = context.runtime.clock.setTimer(patienceMs, () => {
-    reject(lastRefusal ?? unanswered(context, patienceMs));
+    reject(fate.lastRefusal ?? timeout(context, patienceMs));
   });
   try {
     const untilClosed = orAborted(promise, context.closing);
     return await (signal === undefined ? untilClosed : orAborted(untilClosed, signal));
+  } catch (error) {
+    const isAnswer = error !== fate.lastRefusal && error !== context.closing.reason;
+    throw isAnswer || !fate.isOpen ? error : unanswered(ElectionError.from(error));
   } finally {
     cancelTimer();
     cancel();
   }
 }
 
-function unanswered(context: RequestContext, patienceMs: number): ElectionError {
+/**
+ * What may have become of a command that was sent again and again. A refusal speaks for its own sending
+ * only: one before it whose answer was lost may have been carried out, or may still be.
+ */
+class Fate {
+  lastRefusal: ElectionError | undefined;
+  #isUnderWay = false;
+  #wasLost = false;
+
+  /** Whether it may have taken effect, or may yet. */
+  get isOpen(): boolean {
+    return this.#isUnderWay || this.#wasLost;
+  }
+
+  sending(): void {
+    this.#wasLost ||= this.#isUnderWay;
+    this.#isUnderWay = true;
+  }
+
+  delayed(refusal: ElectionError): void {
+    this.#isUnderWay = false;
+    this.#wasLost ||= refusal.outcome !== "not-applied";
+    this.lastRefusal = refusal;
+  }
+}
+
+function timeout(context: RequestContext, patienceMs: number): ElectionError {
   return new ElectionError("TIMEOUT", `no answer within ${patienceMs} ms`, {
     retryable: true,
     cause: context.lastFailure(),

@@ -238,13 +238,16 @@ export class MemoryServer {
       case "demote":
       case "evict":
       case "delete": {
-        const { requestId = "" } = command.value.options ?? {};
-        const given = requestId === "" ? undefined : this.#requests.get(requestId);
-        if (given !== undefined) return given;
-        const { election } = command.value;
-        const reply = this.#at(connection, election?.name, (home) => applyAdmin(home, command));
-        if (reply.case !== "error") this.#requests.set(requestId, reply);
-        return reply;
+        const { election, options } = command.value;
+        const requestId = options?.requestId ?? "";
+        return this.#at(connection, election?.name, (home) => {
+          const given = this.#requests.get(requestId);
+          if (given !== undefined) return given;
+          const reply = applyAdmin(home, command);
+          // Refusals, too: an attempt that comes late finds the answer of the one after it.
+          if (requestId !== "") this.#requests.set(requestId, reply);
+          return reply;
+        });
       }
       case undefined:
         return refusal("invalid_argument", Reason.INVALID_FIELD, "the command is empty");
