@@ -21,6 +21,7 @@ import {
   Outcome,
   Reason,
 } from "@conclave/api";
+import { unreachable } from "@conclave/base";
 import type { Entrant, MemoryElection, MemoryPartition } from "./memory-partition.ts";
 
 export type Reply = AttachReply["reply"];
@@ -74,8 +75,24 @@ export function applyOwn(partition: MemoryPartition, command: Command, asker: As
   }
 }
 
-/** An operator's command. */
-export function applyAdmin(partition: MemoryPartition, command: Command): Reply {
+type AdminCommand = Move | Extract<Command, { case: "delete" }>;
+
+/** An operator's command, once for each request id; `replies` are those that were given by it. */
+export function applyAdmin(
+  partition: MemoryPartition,
+  command: AdminCommand,
+  replies: Map<string, Reply>,
+): Reply {
+  const requestId = command.value.options?.requestId ?? "";
+  const given = replies.get(requestId);
+  if (given !== undefined) return given;
+  const reply = carryOut(partition, command);
+  // Refusals, too: an attempt that comes late finds the answer of the one after it.
+  if (requestId !== "") replies.set(requestId, reply);
+  return reply;
+}
+
+function carryOut(partition: MemoryPartition, command: AdminCommand): Reply {
   switch (command.case) {
     case "anoint":
     case "promote":
@@ -93,7 +110,7 @@ export function applyAdmin(partition: MemoryPartition, command: Command): Reply 
       return { case: "delete", value: { $typeName: "conclave.v1.DeleteResponse", result } };
     }
     default:
-      return refusal("invalid_argument", Reason.INVALID_FIELD, "no operator's command");
+      return unreachable(command);
   }
 }
 

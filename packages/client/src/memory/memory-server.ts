@@ -150,11 +150,11 @@ export class MemoryServer {
   /** What an operator does. */
   move(verb: "anoint" | "evict", name: string, candidate: string): void {
     const request = { election: electionRef("default", name), candidate };
-    const command: AttachCommand["command"] =
+    const command =
       verb === "anoint"
-        ? { case: "anoint", value: create(AnointRequestSchema, request) }
-        : { case: "evict", value: create(EvictRequestSchema, request) };
-    applyAdmin(this.#home(name), command);
+        ? ({ case: verb, value: create(AnointRequestSchema, request) } as const)
+        : ({ case: verb, value: create(EvictRequestSchema, request) } as const);
+    applyAdmin(this.#home(name), command, this.#requests);
     this.#flush();
   }
 
@@ -238,16 +238,10 @@ export class MemoryServer {
       case "demote":
       case "evict":
       case "delete": {
-        const { election, options } = command.value;
-        const requestId = options?.requestId ?? "";
-        return this.#at(connection, election?.name, (home) => {
-          const given = this.#requests.get(requestId);
-          if (given !== undefined) return given;
-          const reply = applyAdmin(home, command);
-          // Refusals, too: an attempt that comes late finds the answer of the one after it.
-          if (requestId !== "") this.#requests.set(requestId, reply);
-          return reply;
-        });
+        const { election } = command.value;
+        return this.#at(connection, election?.name, (home) =>
+          applyAdmin(home, command, this.#requests),
+        );
       }
       case undefined:
         return refusal("invalid_argument", Reason.INVALID_FIELD, "the command is empty");
