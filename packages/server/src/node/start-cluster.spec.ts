@@ -128,6 +128,13 @@ async function leaderAt(node: StartedNode): Promise<string | undefined> {
   return view?.leader?.name;
 }
 
+/** Two of three are enough to acknowledge what the third has yet to hear of. */
+async function heardOf(candidate: string, node: StartedNode): Promise<void> {
+  const { elections } = at(node);
+  const leader = async () => (await elections.get({ election, stale: true })).view?.leader?.name;
+  await expect.poll(leader, waiting).toBe(candidate);
+}
+
 async function identityOf(node: number): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(join(dataDirectory(node), "identity.json"), "utf8"));
 }
@@ -276,6 +283,7 @@ describe("a log that is damaged", () => {
     const members = await listOf(3);
     const nodes = await startAll(members);
     await enter(nodes[0]!, "a");
+    await heardOf("a", nodes[2]!);
     await stop(nodes[2]!);
     await damage(3);
     const again = await start(members[2]!);

@@ -81,7 +81,7 @@ export async function lead(
     if (!isSuspended) await work.write();
     metadata?.update();
     if (prng.chance(1, RESIGNS_ONE_IN) && !leadership.signal.aborted) {
-      const wasAnswered = answeredResignation(stage, leadership);
+      const wasAnswered = answeredResignation(stage, standing, leadership);
       await recorder.record(
         { client, election, call: { kind: "resign", candidate, term } },
         () => leadership.resign(),
@@ -99,10 +99,16 @@ export async function lead(
 
 /**
  * To be asked when the resignation that begins now has ended: one returns without an answer when the
- * lease is over, or after ten seconds, and does not say so.
+ * lease is over, or after ten seconds, and does not say so. Where the end of an attachment starts a grace,
+ * little more than that may be left of any lease while the work drains.
  */
-function answeredResignation({ clock }: Stage, { remainingMs }: Leadership): () => boolean {
-  const waitsMs = Math.min(remainingMs, RESIGN_WAITS_MS) - 1;
+function answeredResignation(
+  { clock }: Stage,
+  { graceMs }: Standing,
+  { remainingMs }: Leadership,
+): () => boolean {
+  const cutMs = graceMs > 0 ? graceMs / 2 : Number.POSITIVE_INFINITY;
+  const waitsMs = Math.min(remainingMs, RESIGN_WAITS_MS, cutMs) - 1;
   const beganMs = clock.monotonicMs();
   return () => clock.monotonicMs() - beganMs < waitsMs;
 }
