@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * O8: once everything is whole again, an election for which somebody lives and stands is led: within the
- * longest TTL, for a holder that is gone, and two election timeouts, for servers that have to elect.
+ * longest TTL, for a holder that is gone, and two election timeouts, for servers that have to elect. Who
+ * comes to lead a partition gives every session a full TTL (schedule J), so the time runs anew from there.
  */
 
 import type { WorldView } from "../world/world-view.ts";
@@ -18,10 +19,12 @@ export const liveness: Rule = {
   begin: () => {
     let isHealed = false;
     let healedMs = 0;
+    let electedMs = 0;
     const ledMs = new Map<string, number>();
     return {
       observe(seen, nowMs) {
         if (seen.kind === "fault") isHealed = false;
+        if (seen.kind === "role" && seen.role.kind === "leader") electedMs = nowMs;
         if (seen.kind !== "healed") return undefined;
         isHealed = true;
         healedMs = nowMs;
@@ -31,7 +34,7 @@ export const liveness: Rule = {
         for (const { election } of view.beliefs) ledMs.set(election, view.nowMs);
         if (!isHealed) return undefined;
         for (const { election, candidate, sinceMs } of view.waiting) {
-          const fromMs = Math.max(healedMs, sinceMs, ledMs.get(election) ?? 0);
+          const fromMs = Math.max(healedMs, electedMs, sinceMs, ledMs.get(election) ?? 0);
           const waitedMs = view.nowMs - fromMs;
           if (waitedMs <= TWO_ELECTION_TIMEOUTS_MS + CLIENT_MS) continue;
           const boundMs = longestTtlMs(view) + TWO_ELECTION_TIMEOUTS_MS + CLIENT_MS;

@@ -16,6 +16,7 @@ import {
   enters,
   entry,
   expires,
+  leads,
   life,
   opens,
   running,
@@ -169,4 +170,24 @@ test("O8: after everything has healed, somebody stands and nobody leads for too 
     undefined,
   );
   expect(ruleOf(liveness, healed, view({ nowMs: 7_300, waiting: [stands], servers }))).toBe("O8");
+});
+
+test("O8: who comes to lead a partition late gives every session a TTL once more, and no longer", () => {
+  const state = createPartition();
+  apply(state, { timeMs: 0, commands: [opens(1n)] });
+  const servers = [server({ life: life(1), state })];
+  const waiting = [{ election: "e", candidate: "a", sinceMs: 0 }];
+  const saidAt = (nowMs: number): string | undefined => {
+    const check = liveness.begin();
+    check.observe?.({ kind: "healed" }, 0);
+    check.observe?.(leads(life(1), 2), 5_000);
+    // As often as the rarest of samples looks.
+    const said = Array.from({ length: 1024 }, () =>
+      check.step?.(view({ nowMs, waiting, servers })),
+    );
+    return said.find((found) => found !== undefined)?.rule;
+  };
+
+  expect(saidAt(12_100)).toBeUndefined();
+  expect(saidAt(12_300)).toBe("O8");
 });
